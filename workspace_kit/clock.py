@@ -1,0 +1,101 @@
+"""How times written as text become instants: naive UTC in frames, RFC 3339 with ``Z`` on disk."""
+
+import datetime as dt
+import re
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from workspace_kit.schema import TIME
+
+DATE, NAIVE, AWARE = "date", "naive", "aware"
+
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_TIME = r"^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)"
+_OFFSET = r"(Z|z|[+-]\d{2}:?\d{2})$"
+
+
+def forms(text: pl.Series) -> pl.Series:
+    """Which form each time has: date, naive or aware; null where it is none of them."""
+    return (
+        text.to_frame("text")
+        .select(
+            pl.when(pl.col("text").str.contains(_DATE))
+            .then(pl.lit(DATE))
+            .when(pl.col("text").str.contains(_TIME + "$"))
+            .then(pl.lit(NAIVE))
+            .when(pl.col("text").str.contains(_TIME + _OFFSET))
+            .then(pl.lit(AWARE))
+            .alias("form")
+        )
+        .to_series()
+    )
+
+
+def to_utc(text: pl.Series, *, timezone: str, close_time: str) -> pl.Series:
+    """Read times: a date closes at ``close_time``, a naive time lies in ``timezone``; null where unreadable.
+
+    A naive time that the zone skips or repeats when clocks change is unreadable too: it names no instant.
+    """
+    form = forms(text)
+    day_time = pl.concat_str(pl.col("text").str.extract(_TIME, 1), pl.lit("T"), _seconds())
+    frame = text.to_frame("text").with_columns(form.alias("form"))
+    local = (
+        pl.when(pl.col("form") == DATE)
+        .then(pl.concat_str(pl.col("text"), pl.lit(f"T{close_time}")))
+        .when(pl.col("form") == NAIVE)
+        .then(day_time)
+        .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+        .dt.replace_time_zone(timezone, ambiguous="null", non_existent="null")
+    )
+    offset = pl.col("text").str.extract(_OFFSET, 1).str.replace("(?i)z", "+00:00").str.replace(":", "")
+    aware = (
+        pl.when(pl.col("form") == AWARE)
+        .then(pl.concat_str(day_time, offset))
+        .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
+    )
+    return frame.select(
+        pl.coalesce(local.dt.convert_time_zone("UTC"), aware).dt.replace_time_zone(None).cast(TIME)
+    ).to_series()
+
+
+def _seconds() -> pl.Expr:
+    time = pl.col("text").str.extract(_TIME, 2)
+    return pl.when(time.str.len_bytes() == 5).then(pl.concat_str(time, pl.lit(":00"))).otherwise(time)
+
+
+def instant(written: str, *, timezone: str, close_time: str) -> dt.datetime | None:
+    """Read one time as `to_utc` reads a column of them."""
+    if not re.match(f"{_DATE}|{_TIME}({_OFFSET}|$)", written):
+        return None
+    try:
+        local = dt.datetime.fromisoformat(f"{written}T{close_time}" if len(written) == 10 else written)
+    except ValueError:
+        return None
+    if local.tzinfo is None:
+        local = local.replace(tzinfo=ZoneInfo(timezone))
+        if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+            return None
+    return local.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def text(moment: dt.datetime) -> str:
+    """Write an instant (naive means UTC) as RFC 3339, without a fraction where it is zero."""
+    utc = moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return f"{utc.isoformat()}Z"
+
+
+def texts(column: str) -> pl.Expr:
+    """Write a column of instants as `text` does."""
+    moment = pl.col(column)
+    whole = moment.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        pl.when(moment.dt.microsecond() == 0)
+        .then(whole)
+        .otherwise(moment.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    )
+
+
+def moment(written: str) -> dt.datetime:
+    """Read an instant that `text` wrote."""
+    return dt.datetime.fromisoformat(written).astimezone(dt.UTC).replace(tzinfo=None)

@@ -1,0 +1,383 @@
+"""Documents of a workspace as rows of the tables: what each JSON or CSV file says, and what it cannot say.
+
+Whatever the file formats of another program's workspace lack is null; what cannot be meant is a fault, and
+concerns that file alone.
+"""
+
+import csv
+import datetime as dt
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from workspace_kit import clock
+from workspace_kit.config import load_yaml
+from workspace_kit.errors import UsageError
+from workspace_kit.layout import names
+from workspace_kit.layout.lines import Zone, excerpt, parse_json
+from workspace_kit.schema import FORMAT_VERSION, METRIC_NAMES, TABLES
+
+ALL = "all"
+Row = dict[str, object]
+Rows = Iterator[tuple[str, Row]]
+_NUMBERS = (int, float)
+
+
+@dataclass(slots=True)
+class Document:
+    """One document being read: where it lies, what it holds, and the faults met so far."""
+
+    key: str
+    zone: Zone
+    beside: Mapping[str, Any]
+    content: Mapping[str, Any] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def number(self, source: Mapping[str, Any], name: str) -> float | None:
+        """Return a number, or null where there is none; anything else is a fault."""
+        value = source.get(name)
+        if value is None or (isinstance(value, _NUMBERS) and not isinstance(value, bool)):
+            return None if value is None else float(value)
+        self.faults.append(f"{name!r} is {ascii(value)[:40]}, not a number")
+        return None
+
+    def count(self, source: Mapping[str, Any], name: str) -> int | None:
+        """Return a whole number or null."""
+        value = self.number(source, name)
+        return None if value is None else int(value)
+
+    def text(self, source: Mapping[str, Any], name: str) -> str | None:
+        """Return a text or null."""
+        value = source.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        self.faults.append(f"{name!r} is {ascii(value)[:40]}, not a text")
+        return None
+
+    def section(self, source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """Return an object, empty where there is none."""
+        value = source.get(name)
+        if value is None or isinstance(value, dict):
+            return value or {}
+        self.faults.append(f"{name!r} is {ascii(value)[:40]}, not an object")
+        return {}
+
+    def moment(self, source: Mapping[str, Any], name: str) -> dt.datetime | None:
+        """Return an instant, or null where there is none or it cannot be read."""
+        written = self.text(source, name)
+        if written is None:
+            return None
+        instant = clock.instant(written, **self.zone._asdict())
+        if instant is None:
+            self.faults.append(f"{name!r} is {ascii(written)[:40]}, not a time")
+        return instant
+
+    def metrics(self, source: Mapping[str, Any]) -> Row:
+        """Return the metric columns of a table."""
+        return {name: self.number(source, name) for name in METRIC_NAMES}
+
+
+def encode_document(content: Mapping[str, object], *, written_at: dt.datetime) -> bytes:
+    """Write a document as indented JSON, its keys in the order given, behind its version and time."""
+    head = {"schema_version": FORMAT_VERSION, "written_at": clock.text(written_at)}
+    return encode_json({**head, **content})
+
+
+def encode_json(content: object) -> bytes:
+    """Write JSON for people: indented, text as it is, a newline at the end; NaN and infinity refused."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def encode_table(frame: pl.DataFrame) -> bytes:
+    """Write a frame as CSV, instants as RFC 3339; a null is an empty field."""
+    times = [name for name, type_ in frame.schema.items() if type_ == pl.Datetime]
+    return frame.with_columns(clock.texts(name).alias(name) for name in times).write_csv().encode()
+
+
+def read_document(
+    data: bytes, *, kind: str, key: str, workspace: str, path: str, zone: Zone, beside: Mapping[str, Any]
+) -> dict[str, list[Row]]:
+    """Return the rows that a document adds to each table, faults among them.
+
+    ``beside`` is the content of the ``.meta.json`` that explains a CSV, empty where there is none.
+    """
+    document = Document(key, zone, beside)
+    found: dict[str, list[Row]] = {}
+    try:
+        for table, row in _rows(document, kind, data):
+            found.setdefault(table, []).append({"workspace": workspace, **row})
+    except (ValueError, TypeError, KeyError, csv.Error, RecursionError, UsageError) as error:
+        found.clear()
+        document.faults.append(f"unreadable: {error or 'nested too deeply'}")
+    found["faults"] = [
+        {"workspace": workspace, "path": path, "reason": reason, "excerpt": excerpt(data)}
+        for reason in document.faults
+    ]
+    return found
+
+
+def _rows(document: Document, kind: str, data: bytes) -> Rows:
+    if kind == names.CONFIG.name:
+        return _config(load_yaml(data.decode("utf-8"), where=names.CONFIG.name))
+    if kind == names.ANALYSIS_TABLE.name:
+        return _TABLE_READERS.get(document.key, _nothing)(document, data)
+    read = _READERS.get(kind) or _ANALYSIS_READERS.get(document.key if kind == names.ANALYSIS.name else "")
+    if read is None:
+        return iter(())
+    document.content = _parse(document, data)
+    return read(document)
+
+
+def _parse(document: Document, data: bytes) -> Mapping[str, Any]:
+    """Read strictly; a file that only strictness refuses for its NaN or infinity is read with nulls."""
+    try:
+        content = parse_json(data.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError as error:
+        if "not a number in JSON" not in str(error):
+            raise
+        document.faults.append(f"{error}; read as null")
+        content = json.loads(data, parse_constant=lambda _: None)
+    if not isinstance(content, dict):
+        raise ValueError("not an object")
+    return content
+
+
+def _nothing(_document: Document, _data: bytes) -> Rows:
+    return iter(())
+
+
+def _performance(document: Document) -> Rows:
+    content, trial = document.content, document.key
+    named = content.get("trial_id")
+    if named is not None and names.trial_id(named) not in {trial, f"ensemble_{names.trial_id(named)}"}:
+        document.faults.append(f"trial_id is {ascii(named)[:40]}, the file's name says {trial}")
+    strategy, parameters = document.text(content, "strategy"), document.section(content, "parameters")
+    base: Row = {
+        "trial_id": trial,
+        "kind": "ensemble" if names.ENSEMBLE.stem.fullmatch(trial) else "trial",
+        "status": document.text(content, "status") or "ok",
+        "strategy": strategy,
+        "parameters": json.dumps(parameters, ensure_ascii=False),
+    }
+    period = document.text(content, "period_name") or ALL
+    metrics = document.section(content, "metrics")
+    yield from _period(document, base, period, {**metrics, **_pick(content, "trades", "period")}, metrics)
+    for name, part in document.section(content, "metrics_by_period").items():
+        numbers = {key: value for key, value in part.items() if key not in _NOT_METRICS}
+        yield from _period(document, base, name, part, numbers)
+    for regime, part in document.section(content, "metrics_by_regime").items():
+        yield "performance_by_regime", {
+            "trial_id": trial,
+            "strategy": strategy,
+            "regime": regime,
+            **{name: document.count(part, name) for name in ("bars", "episodes", "trades")},
+            **document.metrics(part),
+        }
+    for name, value in parameters.items():
+        yield "parameters", {"trial_id": trial, "name": name, "value": json.dumps(value, ensure_ascii=False)}
+
+
+_NOT_METRICS = frozenset({"trades", "bars", "exposure", "open_trades", "period"})
+
+
+def _pick(source: Mapping[str, Any], *wanted: str) -> Row:
+    return {name: source[name] for name in wanted if name in source}
+
+
+def _period(
+    document: Document, base: Row, period: str, source: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> Rows:
+    span = document.section(source, "period")
+    values = {name: document.number(metrics, name) for name in metrics}
+    yield "performance", {
+        **base,
+        "period": period,
+        **{name: values.get(name) for name in TABLES["performance"].names if name in METRIC_NAMES},
+        "trades": document.count(source, "trades"),
+        "period_start": document.moment(span, "start"),
+        "period_end": document.moment(span, "end"),
+        "metrics": json.dumps(values),
+    }
+    for name, value in values.items():
+        yield "metrics", {"trial_id": base["trial_id"], "period": period, "name": name, "value": value}
+
+
+def _validation(document: Document) -> Rows:
+    span = document.section(document.content, "period")
+    for name, part in document.section(document.content, "candidates").items():
+        yield "validations", {
+            "candidate": name,
+            "period_start": document.moment(span, "start"),
+            "period_end": document.moment(span, "end"),
+            "trades": document.count(part, "trades"),
+            **document.metrics(document.section(part, "metrics")),
+            "looks": document.count(document.content, "looks"),
+        }
+
+
+def _regime_params(document: Document) -> Rows:
+    content = document.content
+    scopes = [(None, document.section(content, "regime_optimal_params"))]
+    scopes += list(document.section(content, "by_strategy").items())
+    for strategy, regimes in scopes:
+        for regime, part in regimes.items():
+            entry = part or {}
+            parameters = {name: value for name, value in entry.items() if name not in _WINNER_FIELDS}
+            yield "regime_params", {
+                "regime": regime,
+                "strategy": strategy,
+                "trial_id": document.text(entry, "trial_id"),
+                "parameters": json.dumps(parameters, ensure_ascii=False),
+                "metric": document.text(entry, "metric"),
+                "performance": document.number(entry, "performance"),
+                **{name: document.count(entry, name) for name in ("bars", "episodes", "trades")},
+                "plateau_score": document.number(entry, "plateau_score"),
+                "edge_of_grid": entry.get("edge_of_grid"),
+                "fallback_reason": document.text(entry, "fallback_reason"),
+            }
+
+
+_WINNER_FIELDS = frozenset(TABLES["regime_params"].names) | {"interval"}
+
+
+def _ensemble_weights(document: Document) -> Rows:
+    content = document.content
+    members = document.section(content, "members")
+    for member, weight in document.section(content, "weights").items():
+        yield "ensemble_weights", {
+            "member": member,
+            "strategy": document.text(members.get(member) or {}, "strategy"),
+            "weight": document.number({"weight": weight}, "weight"),
+            "method": document.text(content, "method"),
+            "recommended": document.text(content, "recommended"),
+        }
+
+
+def _overfitting(document: Document) -> Rows:
+    for subject, part in document.section(document.content, "subjects").items():
+        yield "overfitting", {
+            "subject": subject,
+            **{
+                name: document.number(part, name)
+                for name in ("psr", "dsr", "effective_trials", "min_track_record", "pbo", "spa_p_value")
+            },
+            "trials_tried": document.count(part, "trials_tried"),
+        }
+
+
+def _config(content: Any) -> Rows:
+    """Read what any configuration may say of its workspace, whoever wrote it."""
+    for name in ("name", "tags", "note"):
+        if isinstance(content, dict) and (value := content.get(name)) is not None:
+            yield "facts", {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
+
+
+def _metadata(document: Document) -> Rows:
+    if document.key == "environment" and (created := document.text(document.content, "written_at")):
+        yield "facts", {"name": "created_at", "value": created}
+
+
+def _state(document: Document) -> Rows:
+    for name in ("phase", "state"):
+        if value := document.text(document.content, name):
+            yield "facts", {"name": name, "value": value}
+
+
+_READERS: Mapping[str, Callable[[Document], Rows]] = {
+    names.TRIAL.name: _performance,
+    names.ENSEMBLE.name: _performance,
+    names.VALIDATION.name: _validation,
+    names.METADATA.name: _metadata,
+    names.STATE.name: _state,
+}
+_ANALYSISdef _config(content: Any) -> Rows:
+    """Read what any configuration may say of its workspace, whoever wrote it."""
+    for name in ("name", "tags", "note"):
+        if isinstance(content, dict) and (value := content.get(name)) is not None:
+            yield "facts", {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
+
+
+def _metadata(document: Document) -> Rows:
+    if document.key == "environment" and (created := document.text(document.content, "written_at")):
+        yield "facts", {"name": "created_at", "value": created}
+
+
+def _state(document: Document) -> Rows:
+    for name in ("phase", "state"):
+        if value := document.text(document.content, name):
+            yield "facts", {"name": name, "value": value}
+
+
+_READERS: Mapping[str, Callable[[Document], Rows]] = {
+    "regime_optimal_params": _regime_params,
+    "ensemble_weights": _ensemble_weights,
+    "overfitting": _overfitting,
+}
+
+
+def _csv(data: bytes) -> Iterator[dict[str, str]]:
+    return iter(csv.DictReader(io.StringIO(data.decode("utf-8-sig")), strict=True))
+
+
+def _regimes(document: Document, data: bytes) -> Rows:
+    for row in _csv(data):
+        yield "regimes", {
+            "timestamp": document.moment(row, "timestamp"),
+            "regime": row["regime"] or None,
+            "basis": row["basis"],
+        }
+
+
+def _returns(document: Document, data: bytes) -> Rows:
+    for row in _csv(data):
+        instant = document.moment(row, "timestamp")
+        for series, value in row.items():
+            if series != "timestamp":
+                yield "returns", {"series": series, "timestamp": instant, "return": _float(value)}
+
+
+def _correlations(document: Document, data: bytes) -> Rows:
+    """Read the matrix; how many bars each pair rests on stands in the file beside it."""
+    for row in _csv(data):
+        first, *others = row.items()
+        for trial, value in others:
+            yield "correlations", {
+                "kind": "returns",
+                "trial_a": first[1],
+                "trial_b": trial,
+                "correlation": _float(value),
+                "bars": document.count(document.beside, "bars"),
+            }
+
+
+_TABLEdef _config(content: Any) -> Rows:
+    """Read what any configuration may say of its workspace, whoever wrote it."""
+    for name in ("name", "tags", "note"):
+        if isinstance(content, dict) and (value := content.get(name)) is not None:
+            yield "facts", {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
+
+
+def _metadata(document: Document) -> Rows:
+    if document.key == "environment" and (created := document.text(document.content, "written_at")):
+        yield "facts", {"name": "created_at", "value": created}
+
+
+def _state(document: Document) -> Rows:
+    for name in ("phase", "state"):
+        if value := document.text(document.content, name):
+            yield "facts", {"name": name, "value": value}
+
+
+_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {
+    "regimes": _regimes,
+    "returns": _returns,
+    "correlation_matrix": _correlations,
+}
+
+
+def _float(text: str | None) -> float | None:
+    return float(text) if text else None

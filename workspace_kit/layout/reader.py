@@ -1,0 +1,169 @@
+"""Bytes on disk to rows and faults: every file is read in one piece, checked after opening, and never trusted."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from workspace_kit.config import ClockTime, load_yaml
+from workspace_kit.errors import FileDamaged, NotFound, UsageError, WorkspaceKitError
+from workspace_kit.layout import names
+from workspace_kit.layout.documents import read_document
+from workspace_kit.layout.lines import Zone, parse_json, read_signals
+from workspace_kit.layout.names import Workspace
+from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
+
+UTC = Zone("UTC", "23:59:59")
+MAX_DOCUMENT = 64 << 20
+ORIGIN = "origin"
+_SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
+
+
+def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Read files of an inventory: every table of `schema.MIRRORED`, each row with the path it came from.
+
+    What could not be read is in the table ``faults``; no file stops another.
+    """
+    gathered: dict[str, list[pl.DataFrame]] = {name: [] for name in MIRRORED}
+    documents: dict[str, list[dict[str, object]]] = {name: [] for name in MIRRORED}
+    zones: dict[Path, Zone] = {}
+    for workspace, kind, key, path in files.select("workspace", "kind", "key", "path").iter_rows():
+        folder = Path(path).parent.parent
+        if folder not in zones:
+            zones[folder] = zone_of(folder)
+        try:
+            data = read_bytes(Path(path))
+        except WorkspaceKitError as error:
+            fault = {"workspace": workspace, "path": path, "reason": error.found, "excerpt": "", ORIGIN: path}
+            documents["faults"].append(fault)
+            continue
+        if kind in _SIGNAL_KINDS:
+            reading = read_signals(data, workspace=workspace, trial_id=key, path=path, zone=zones[folder])
+            gathered["signals"].append(reading.rows.with_columns(pl.lit(path).alias(ORIGIN)))
+            gathered["faults"].append(reading.faults.with_columns(pl.lit(path).alias(ORIGIN)))
+            continue
+        beside = _beside(Path(path)) if kind == names.ANALYSIS_TABLE.name else {}
+        rows = read_document(
+            data, kind=kind, key=key, workspace=workspace, path=path, zone=zones[folder], beside=beside
+        )
+        for table, found in rows.items():
+            documents[table].extend({**row, ORIGIN: path} for row in found)
+    return {name: _together(name, gathered[name], documents[name]) for name in MIRRORED}
+
+
+def _together(name: str, frames: list[pl.DataFrame], rows: list[dict[str, object]]) -> pl.DataFrame:
+    types = {**MIRRORED[name].types, ORIGIN: TEXT}
+    return pl.concat([pl.DataFrame(rows, schema=types, orient="row"), *frames], rechunk=True)
+
+
+def signals_of(workspace: Workspace, trials: Iterable[str], *, kind: names.FileKind) -> Reading:
+    """Read the signals of some trials of a workspace, in the order given.
+
+    Raises
+    ------
+    NotFound
+        A trial has no signal file.
+    """
+    zone = zone_of(workspace.path)
+    readings = []
+    for trial in trials:
+        path = workspace.file(kind, trial)
+        data = read_bytes(path)
+        readings.append(read_signals(data, workspace=workspace.id, trial_id=trial, path=str(path), zone=zone))
+    return Reading(
+        pl.concat([TABLES["signals"].empty(), *(reading.rows for reading in readings)], rechunk=True),
+        pl.concat([TABLES["faults"].empty(), *(reading.faults for reading in readings)]),
+    )
+
+
+def document_of(path: Path) -> dict[str, Any]:
+    """Read one JSON document strictly.
+
+    Raises
+    ------
+    NotFound, FileDamaged
+        There is none, or it is not a JSON object.
+    """
+    try:
+        content = parse_json(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise FileDamaged(
+            str(path), found=str(error), expected="a JSON object", remedy="see `workspace-kit repair`"
+        ) from error
+    if not isinstance(content, dict):
+        raise FileDamaged(
+            str(path), found=type(content).__name__, expected="a JSON object", remedy="restore the file"
+        )
+    return content
+
+
+def log_of(workspace: Workspace) -> list[Any]:
+    """Events of ``metadata/execution_log.json``, none where there is no log yet."""
+    try:
+        events = parse_json(read_bytes(workspace.file(names.METADATA, "execution_log")))
+    except NotFound:
+        return []
+    return events if isinstance(events, list) else []
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes as they are now; it may grow meanwhile, never shrink under our feet.
+
+    Raises
+    ------
+    NotFound
+        Nothing is there.
+    FileDamaged
+        A link, device or folder; or the disk refuses.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise NotFound(str(path), found="nothing", expected="a file", remedy="check the name") from error
+    except OSError as error:
+        raise _unreadable(path, "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unreadable(path, "not a regular file")
+        return _read(descriptor, status.st_size)
+    except OSError as error:
+        raise _unreadable(path, str(error.strerror)) from error
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    parts: list[bytes] = []
+    position = 0
+    while position < size and (part := os.pread(descriptor, size - position, position)):
+        parts.append(part)
+        position += len(part)
+    return b"".join(parts)
+
+
+def _unreadable(path: Path, found: str) -> FileDamaged:
+    return FileDamaged(str(path), found=found, expected="a readable regular file", remedy="restore the file")
+
+
+def zone_of(workspace: Path) -> Zone:
+    """Return how times without an offset are read there: as its configuration says, else in UTC at day's end."""
+    try:
+        text = read_bytes(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
+        data = load_yaml(text, where=str(workspace))["data"]
+        declared = {name: data[name] for name in Zone._fields if name in data}
+        return UTC._replace(**msgspec.convert(declared, dict[str, str]))
+    except (WorkspaceKitError, KeyError, TypeError, msgspec.ValidationError):
+        return UTC
+
+
+def _beside(path: Path) -> Mapping[str, Any]:
+    try:
+        return document_of(names.ANALYSIS.path(path.parent.parent, f"{path.stem}.meta"))
+    except WorkspaceKitError:
+        return {}

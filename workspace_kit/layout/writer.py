@@ -1,0 +1,107 @@
+"""Signals and documents into a workspace: appended line by line, or put in place whole."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from workspace_kit import clock, storage
+from workspace_kit.layout import names
+from workspace_kit.layout.documents import encode_document, encode_json, encode_table
+from workspace_kit.layout.lines import encode_signal, encode_signals
+from workspace_kit.layout.names import FileKind, Workspace
+from workspace_kit.layout.reader import log_of
+
+Durability = Literal["none", "commit", "always"]
+
+
+class SignalWriter:
+    """Appends signals to trials of one workspace, safe for threads and for processes of one machine.
+
+    A signal is a mapping with ``timestamp, symbol, action, strength, strategy``; further fields are kept.
+    """
+
+    def __init__(self, workspace: Path, *, durability: Durability = "commit") -> None:
+        self.workspace = Path(workspace)
+        self.durability = durability
+
+    def write_signal(self, trial_id: int | str, signal: Mapping[str, object]) -> None:
+        """Append one signal; when this returns the signal is committed.
+
+        Raises
+        ------
+        NameInvalid, SchemaMismatch, StorageError
+            The signal was not written.
+        """
+        path = self._path(trial_id)
+        self._append(path, encode_signal(signal, where=str(path)))
+
+    def write_signals(self, trial_id: int | str, signals: pl.DataFrame, *, strategy: str) -> None:
+        """Append a frame of signals (`schema.STRATEGY_SIGNALS`) in one step."""
+        if signals.height:
+            self._append(self._path(trial_id), encode_signals(signals, strategy=strategy))
+
+    def _path(self, trial_id: int | str) -> Path:
+        return names.SIGNALS.path(self.workspace, names.trial_id(trial_id))
+
+    def _append(self, path: Path, records: bytes) -> None:
+        storage.make_folder(path.parent)
+        storage.append(path, records, sync=self.durability == "always")
+
+
+def write_signal_file(
+    workspace: Workspace,
+    kind: FileKind,
+    key: str,
+    signals: pl.DataFrame,
+    *,
+    strategy: str,
+    durability: Durability,
+) -> dict[str, object]:
+    """Put all signals of one trial in place; returns what a performance document records of them."""
+    data = encode_signals(signals, strategy=strategy)
+    storage.replace(workspace.file(kind, key), data, sync=durability == "always")
+    return {"rows": signals.height, "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def write_document(
+    workspace: Workspace,
+    kind: FileKind,
+    key: str,
+    content: Mapping[str, object],
+    *,
+    written_at: dt.datetime,
+    durability: Durability,
+) -> Path:
+    """Put a JSON document in place, with its version and time."""
+    path = workspace.file(kind, key)
+    storage.replace(path, encode_document(content, written_at=written_at), sync=durability == "always")
+    return path
+
+
+def write_table(workspace: Workspace, key: str, frame: pl.DataFrame, *, durability: Durability) -> Path:
+    """Put a frame in place as CSV under ``analysis/``."""
+    path = workspace.file(names.ANALYSIS_TABLE, key)
+    storage.replace(path, encode_table(frame), sync=durability == "always")
+    return path
+
+
+def write_file(workspace: Workspace, kind: FileKind, key: str, data: bytes) -> Path:
+    """Put finished bytes, such as a picture or a page, in place."""
+    path = workspace.file(kind, key)
+    storage.make_folder(path.parent)
+    storage.replace(path, data, sync=False)
+    return path
+
+
+def log_event(
+    workspace: Workspace, *, at: dt.datetime, phase: str, event: str, trial_id: str | None, detail: str
+) -> None:
+    """Add one event to ``metadata/execution_log.json``."""
+    entry = {"at": clock.text(at), "phase": phase, "event": event, "trial_id": trial_id, "detail": detail}
+    path = workspace.file(names.METADATA, "execution_log")
+    storage.replace(path, encode_json([*log_of(workspace), entry]), sync=False)
+

@@ -1,0 +1,130 @@
+"""The house style of figures: which colour means what, in light and dark, and how a bare figure looks."""
+
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from workspace_kit.report.story import BENCHMARK, BEST_SINGLE, BUY_AND_HOLD, ENSEMBLE, EQUAL_WEIGHT
+from workspace_kit.schema import BEAR, BULL
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """A colour with a meaning: its hexadecimal value on light and on dark paper. No two share a light value."""
+
+    light: str
+    dark: str
+
+
+INKS: Mapping[str, Ink] = {
+    "paper": Ink("#fdfcf9", "#161513"),
+    "ink": Ink("#1d1c1a", "#e8e5de"),
+    "muted": Ink("#69655c", "#a39e93"),
+    "faint": Ink("#b9b4a8", "#5d5a53"),
+    "grid": Ink("#e6e3db", "#302e2a"),
+    "gain": Ink("#2f6fa8", "#4d8fc9"),
+    "loss": Ink("#c9681c", "#d07a35"),
+    ENSEMBLE: Ink("#1f5a8c", "#7db4e6"),
+    EQUAL_WEIGHT: Ink("#cf7613", "#eba24e"),
+    BEST_SINGLE: Ink("#97447f", "#d68fc4"),
+    BUY_AND_HOLD: Ink("#2b8765", "#62c2a0"),
+    BENCHMARK: Ink("#8b867b", "#8f8a7f"),
+    BULL: Ink("#5aaee3", "#4c97c9"),
+    BEAR: Ink("#e5a01a", "#c98a1c"),
+}
+
+_lock = threading.Lock()
+_COLOURS = {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": INKS["faint"].light,
+    "axes.labelcolor": INKS["muted"].light,
+    "axes.titlecolor": INKS["ink"].light,
+    "grid.color": INKS["grid"].light,
+    "text.color": INKS["ink"].light,
+    "xtick.color": INKS["faint"].light,
+    "xtick.labelcolor": INKS["muted"].light,
+    "ytick.color": INKS["faint"].light,
+    "ytick.labelcolor": INKS["muted"].light,
+}
+_SHAPES = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.unicode_minus": True,
+    "axes.xmargin": 0.0,
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.4,
+    "lines.solid_capstyle": "round",
+    "ytick.major.size": 0.0,
+    "ytick.minor.size": 0.0,
+    "xtick.major.size": 3.5,
+    "xtick.minor.size": 0.0,
+    "font.size": 11.0,
+    "axes.labelsize": 11.0,
+    "axes.titlesize": 11.5,
+    "xtick.labelsize": 11.0,
+    "ytick.labelsize": 11.0,
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "workspace-kit",
+}
+# A reader's own matplotlibrc must change neither looks nor bytes, so every setting is reset first.
+_STYLE = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"} | _COLOURS | _SHAPES
+
+
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and render in the house style; the settings outside are as before afterwards.
+
+    Matplotlib's settings belong to the process: two threads inside at once would leave them changed for good.
+    """
+    with _lock, warnings.catch_warnings(), mpl.rc_context(_STYLE):
+        # A label in a script that Matplotlib's own font lacks is shown by the browser's fonts all the same.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def colour(name: str) -> str:
+    """Return an ink's light value, which stands for the ink in every figure."""
+    return INKS[name].light
+
+
+def blank(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in CSS pixels."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72)
+
+
+def place(figure: Figure, *, left: float, right: float, top: float, bottom: float) -> Axes:
+    """Return axes with margins in CSS pixels."""
+    width, height = figure.get_size_inches() * 72
+    return figure.add_axes(
+        (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    )
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """Render as SVG, equal bytes for equal figures."""
+    out = io.BytesIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return out.getvalue()
+
+
+def png_bytes(figure: Figure, *, scale: float) -> bytes:
+    """Render as PNG on light paper at ``scale`` image pixels per CSS pixel, equal bytes for equal figures."""
+    out = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(out, format="png", dpi=72 * scale, facecolor=colour("paper"), metadata={"Software": None})
+    return out.getvalue()

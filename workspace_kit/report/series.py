@@ -1,0 +1,183 @@
+"""What a return series amounts to: growth, falls, calendar and rolling figures, for drawing and for tables.
+
+A series here is a frame ``timestamp, return`` in time order, a row a bar, every return finite.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from workspace_kit.report.story import SERIES, in_order
+
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Split the returns table: the five known series in their fixed order, then trials in natural order.
+
+    Rows without a time or a finite return are dropped; of two rows for one instant the smaller return stays.
+    """
+    clean = (
+        returns.filter(pl.col("return").is_finite(), pl.col("timestamp").is_not_null())
+        .sort("series", "timestamp", "return")
+        .unique(["series", "timestamp"], keep="first", maintain_order=True)
+    )
+    names = in_order(clean.select("series").unique().drop_nulls(), "series")["series"].to_list()
+    known = [name for name in SERIES if name in names]
+    others = [name for name in names if name not in SERIES]
+    return {
+        name: clean.filter(pl.col("series") == name).select("timestamp", "return") for name in known + others
+    }
+
+
+def values(series: pl.DataFrame) -> Floats:
+    """Return the returns as an array."""
+    return series["return"].to_numpy()
+
+
+def growth(returns: Floats) -> Floats:
+    """Return what one unit has become at each bar's close."""
+    return np.asarray(np.cumprod(1.0 + returns), dtype=np.float64)
+
+
+def drawdown(returns: Floats) -> Floats:
+    """Return the fall from the running peak at each bar, zero or negative; the start counts as a peak."""
+    equity = growth(returns)
+    return equity / np.maximum(np.maximum.accumulate(equity), 1.0) - 1.0 if len(equity) else equity
+
+
+def within(series: pl.DataFrame, period: tuple[dt.datetime, dt.datetime]) -> pl.DataFrame:
+    """Return the bars of a period, both ends included."""
+    return series.filter(pl.col("timestamp").is_between(*period))
+
+
+def summary(
+    series: pl.DataFrame, *, periods_per_year: float | None, risk_free_rate: float
+) -> Mapping[str, float | None]:
+    """Total return, Sharpe ratio and deepest drawdown of a series, by METRICS name; null where undefined."""
+    returns = values(series)
+    if not len(returns):
+        return {"total_return": None, "sharpe_ratio": None, "max_drawdown": None}
+    return {
+        "total_return": float(growth(returns)[-1] - 1.0),
+        "sharpe_ratio": _sharpe(returns, periods_per_year=periods_per_year, risk_free_rate=risk_free_rate),
+        "max_drawdown": float(drawdown(returns).min()),
+    }
+
+
+def _sharpe(returns: Floats, *, periods_per_year: float | None, risk_free_rate: float) -> float | None:
+    """Annualised mean over sample deviation; null for one bar, equal returns or an unknown calendar."""
+    if periods_per_year is None or len(returns) < 2 or returns.min() == returns.max():
+        return None
+    excess = returns - per_bar(risk_free_rate, periods_per_year=periods_per_year)
+    return float(math.sqrt(periods_per_year) * excess.mean() / excess.std(ddof=1))
+
+
+def per_bar(annual_rate: float, *, periods_per_year: float) -> float:
+    """Return the rate per bar that compounds to an annual rate."""
+    return float((1.0 + annual_rate) ** (1.0 / periods_per_year) - 1.0)
+
+
+def worst_drawdowns(series: pl.DataFrame, *, most: int) -> pl.DataFrame:
+    """Return the deepest falls, deepest first: depth, peak, trough, recovery (null if not yet), bars.
+
+    ``peak`` is the bar at the peak, the series' first bar where it starts with the fall; ``bars`` run from
+    the peak to the recovery or to the last bar.
+    """
+    depth = drawdown(values(series))
+    times = series["timestamp"].to_list()
+    under = np.concatenate(([False], depth < 0.0, [False]))
+    edges = np.flatnonzero(np.diff(under))
+    falls = [
+        _fall(depth, times, first=int(first), after=int(after))
+        for first, after in zip(edges[::2], edges[1::2], strict=True)
+    ]
+    deepest = sorted(falls, key=lambda fall: fall[0])[:most]
+    return pl.DataFrame(
+        deepest,
+        schema={
+            "depth": pl.Float64(),
+            "peak": series.schema["timestamp"],
+            "trough": series.schema["timestamp"],
+            "recovery": series.schema["timestamp"],
+            "bars": pl.Int64(),
+        },
+        orient="row",
+    )
+
+
+def _fall(
+    depth: Floats, times: list[dt.datetime], *, first: int, after: int
+) -> tuple[float, dt.datetime, dt.datetime, dt.datetime | None, int]:
+    trough = first + int(np.argmin(depth[first:after]))
+    peak = max(first - 1, 0)
+    recovered = after < len(times)
+    end = after if recovered else after - 1
+    return float(depth[trough]), times[peak], times[trough], times[after] if recovered else None, end - peak
+
+
+def by_year(series: pl.DataFrame) -> pl.DataFrame:
+    """Return the compounded return of each calendar year: year, return."""
+    return _compounded(series.with_columns(pl.col("timestamp").dt.year().alias("year")), ["year"])
+
+
+def by_month(series: pl.DataFrame) -> pl.DataFrame:
+    """Return the compounded return of each calendar month: year, month, return."""
+    time = pl.col("timestamp").dt
+    return _compounded(series.with_columns(time.year().alias("year"), time.month().alias("month")), ["year", "month"])
+
+
+def _compounded(dated: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    spans = dated.with_row_index("row").group_by(keys, maintain_order=True).agg(pl.col("row").first())
+    factors = 1.0 + dated["return"].to_numpy()
+    product = np.multiply.reduceat(factors, spans["row"].to_numpy()) if len(factors) else factors
+    return spans.select(keys).with_columns(pl.Series("return", product - 1.0, dtype=pl.Float64()))
+
+
+def is_monthly_or_finer(series: pl.DataFrame) -> bool:
+    """Whether bars come at least once a month, by their median distance."""
+    gap = series["timestamp"].diff().median()
+    return isinstance(gap, dt.timedelta) and gap <= dt.timedelta(days=31)
+
+
+def rolling_year(series: pl.DataFrame, *, periods_per_year: float, risk_free_rate: float) -> pl.DataFrame:
+    """Return Sharpe ratio and annualised volatility over the last year at each bar: timestamp, sharpe, volatility.
+
+    Bars before the first full year are left out; a year of equal returns has no Sharpe ratio.
+    """
+    window = round(periods_per_year)
+    excess = series["return"] - per_bar(risk_free_rate, periods_per_year=periods_per_year)
+    scale = math.sqrt(periods_per_year)
+    varies = excess.rolling_max(window) > excess.rolling_min(window)
+    frame = pl.DataFrame(
+        {
+            "timestamp": series["timestamp"],
+            "mean": excess.rolling_mean(window),
+            "deviation": excess.rolling_std(window),
+            "varies": varies,
+        }
+    )
+    return frame.filter(pl.col("mean").is_not_null()).select(
+        "timestamp",
+        pl.when("varies").then(pl.col("mean") / pl.col("deviation") * scale).alias("sharpe"),
+        pl.when("varies").then(pl.col("deviation") * scale).otherwise(0.0).alias("volatility"),
+    )
+
+
+def thinned(times: Floats, heights: Floats, *, pixels: int) -> tuple[Floats, Floats]:
+    """Return a line that looks the same at a width in pixels: per pixel, its lowest and highest point.
+
+    Times ascend; a line of at most two points a pixel is returned as it is.
+    """
+    if len(times) <= 2 * pixels:
+        return times, heights
+    edges = np.linspace(0, len(times), pixels + 1).astype(np.int64)
+    kept = {0, len(times) - 1}
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        kept.add(int(start + np.argmin(heights[start:end])))
+        kept.add(int(start + np.argmax(heights[start:end])))
+    rows = np.array(sorted(kept))
+    return times[rows], heights[rows]

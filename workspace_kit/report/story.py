@@ -1,0 +1,80 @@
+"""What a page tells: one workspace's tables and the few facts that no table holds."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from workspace_kit.schema import TABLES, TIME, natural_order
+
+ENSEMBLE, EQUAL_WEIGHT, BEST_SINGLE = "ensemble", "equal_weight", "best_single"
+BUY_AND_HOLD, BENCHMARK = "buy_and_hold", "benchmark"
+SERIES = (ENSEMBLE, EQUAL_WEIGHT, BEST_SINGLE, BUY_AND_HOLD, BENCHMARK)
+
+
+@dataclass(frozen=True)
+class Story:
+    """One workspace as a page shows it; whatever is empty or null is said to be missing, never an error.
+
+    ``tables`` are the views of `schema.TABLES` for this workspace alone; ``periods`` are first and last
+    instant of train, select and test; all times are naive and in UTC, and are shown in ``timezone``.
+    ``periods_per_year`` and ``risk_free_rate`` (a year) are those the metrics were made with; ``metric`` is
+    what best means. ``candidates`` names the trial behind a series (``best_single`` → ``trial_4``).
+    ``luck_hurdle`` is the annualised Sharpe ratio that the best of all trials tried reaches by luck.
+    ``lineage`` is shown as it stands: digests, versions, command, caveats.
+    """
+
+    workspace: str
+    name: str
+    note: str
+    created_at: dt.datetime | None
+    as_of: dt.datetime
+    timezone: str
+    verdict: str
+    metric: str
+    periods_per_year: float | None
+    risk_free_rate: float
+    luck_hurdle: float | None
+    candidates: Mapping[str, str]
+    periods: Mapping[str, tuple[dt.datetime, dt.datetime]]
+    tables: Mapping[str, pl.DataFrame]
+    lineage: Mapping[str, str]
+    warnings: Sequence[str]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return one table, without rows where the story has none."""
+        return self.tables.get(name, TABLES[name].empty())
+
+
+def local(story: Story) -> Story:
+    """Return the story with the times of bars, signals and periods in its own zone, so that months are its months."""
+    zone = story.timezone
+    return replace(
+        story,
+        tables={name: _local_frame(frame, zone=zone) for name, frame in story.tables.items()},
+        periods={name: (_local(start, zone), _local(end, zone)) for name, (start, end) in story.periods.items()},
+    )
+
+
+def _local_frame(frame: pl.DataFrame, *, zone: str) -> pl.DataFrame:
+    times = [name for name, type_ in frame.schema.items() if type_ == TIME]
+    return frame.with_columns(_in_zone(pl.col(times), zone)) if times else frame
+
+
+def _local(instant: dt.datetime, zone: str) -> dt.datetime:
+    return pl.select(_in_zone(pl.lit(instant, dtype=TIME), zone)).item()
+
+
+def _in_zone(times: pl.Expr, zone: str) -> pl.Expr:
+    return times.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+
+
+def in_order(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Sort by text columns in natural order, ``trial_2`` before ``trial_10``."""
+    return frame.sort(list(_keys(columns)), nulls_last=True, maintain_order=True)
+
+
+def _keys(columns: Sequence[str]) -> Iterator[pl.Expr]:
+    for column in columns:
+        yield from natural_order(column)
