@@ -68,7 +68,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A part of the workflow file."""
 
 
-class Data(Section):
+class Data(Section, frozen=True):
     """Prices and the calendar they live in.
 
     ``prices`` is a CSV, Parquet or JSONL file, long or wide, or ``sample:stocks``; ``timezone`` is where
@@ -87,7 +87,7 @@ class Data(Section):
     risk_free_rate: NotNegative = 0.0
 
 
-class Periods(Section):
+class Periods(Section, frozen=True):
     """First and last day of each period, both included, in the declared zone; in order, never overlapping."""
 
     train: tuple[dt.date, dt.date]
@@ -95,7 +95,7 @@ class Periods(Section):
     test: tuple[dt.date, dt.date]
 
 
-class Strategy(Section):
+class Strategy(Section, frozen=True):
     """One strategy: a built-in's name or ``package.module:function``, and the parameters to try."""
 
     name: Name
@@ -103,14 +103,14 @@ class Strategy(Section):
     parameters: dict[str, list[Value]] | list[dict[str, Value]] = {}
 
 
-class Search(Section):
+class Search(Section, frozen=True):
     """How a parameter grid is walked: all of it, or ``trials`` seeded draws from it per strategy."""
 
     method: Literal["grid", "random"] = "grid"
     trials: CountFromOne | None = None
 
 
-class Execution(Section):
+class Execution(Section, frozen=True):
     """How signals become trades.
 
     ``delay`` in bars between the signal's close and the first bar it earns; ``cost_bps`` per unit traded,
@@ -125,7 +125,7 @@ class Execution(Section):
     cost_bps: NotNegative = 10.0
 
 
-class Minimum(Section):
+class Minimum(Section, frozen=True):
     """What a regime must hold before its best parameters are believed; ``bars: auto`` follows the calendar."""
 
     bars: Literal["auto"] | CountFromOne = "auto"
@@ -133,7 +133,7 @@ class Minimum(Section):
     trades: CountFromOne = 10
 
 
-class Regimes(Section):
+class Regimes(Section, frozen=True):
     """How the benchmark's bars are labelled.
 
     ``method`` is one of `REGIME_METHODS` or ``package.module:function`` of one's own; ``band`` is the
@@ -154,7 +154,7 @@ class Regimes(Section):
     minimum: Minimum = Minimum()
 
 
-class Ensemble(Section):
+class Ensemble(Section, frozen=True):
     """How members are weighted; ``step`` is the simplex grid's, ``cap`` the largest weight."""
 
     method: Literal["simplex_grid"] = "simplex_grid"
@@ -163,7 +163,7 @@ class Ensemble(Section):
     cap: Share = 1.0
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """One workflow."""
 
     data: Data
@@ -244,9 +244,7 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
             if not isinstance(key, Hashable) or key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} twice", problem_mark=key_node.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -419,5 +417,8 @@ def check_zone(name: str, *, where: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise TimezoneError(
-            where, found=f"{name!r}", expected="an IANA zone such as UTC or America/New_York", remedy="correct it"
+            where,
+            found=f"{name!r}",
+            expected="an IANA zone such as UTC or America/New_York",
+            remedy="correct it",
         ) from error

@@ -300,7 +300,9 @@ _TABLES = (
             Column("dsr", NUMBER, "the same, above what the best of all trials tried reaches by luck"),
             Column("trials_tried", COUNT, "every trial tried, failed ones and weight sets included"),
             Column("effective_trials", NUMBER, "independent trials that the tried ones amount to"),
-            Column("min_track_record", NUMBER, "bars needed for 95 % confidence in a Sharpe ratio above zero"),
+            Column(
+                "min_track_record", NUMBER, "bars needed for 95 % confidence in a Sharpe ratio above zero"
+            ),
             Column("pbo", NUMBER, "probability that the best in sample is below median out of sample"),
             Column("spa_p_value", NUMBER, "p-value of superior predictive ability over buy-and-hold"),
         ),

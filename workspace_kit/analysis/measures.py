@@ -17,46 +17,44 @@ TAIL = 0.05
 
 def total_return(column: str) -> pl.Expr:
     """Compounded return over all bars, 0.1 is 10 %; null without bars."""
-    returns = pl.col(column)
-    return pl.when(returns.count() > 0).then(_finite((1 + returns).product() - 1))
+    return _finite(_growth(column) - 1)
 
 
 def cagr(column: str, *, periods_per_year: float) -> pl.Expr:
     """Compound annual growth rate, (1 + total)^(periods_per_year / bars) - 1; null without bars."""
-    years = pl.col(column).count() / periods_per_year
-    return _finite((1 + total_return(column)) ** (1 / years) - 1)
+    return _finite(_annual_growth(column, periods_per_year=periods_per_year))
 
 
 def volatility(column: str, *, periods_per_year: float) -> pl.Expr:
     """Annualised sample deviation (ddof 1); exactly 0 for equal returns, null for fewer than two bars."""
     returns = pl.col(column)
-    deviation = pl.when(_varies(returns)).then(returns.std(ddof=1)).otherwise(0.0)
-    return pl.when(returns.count() > 1).then(deviation * math.sqrt(periods_per_year))
+    deviation = returns.std(ddof=1) * math.sqrt(periods_per_year)
+    return pl.when(_varies(returns)).then(deviation).when(returns.count() > 1).then(0.0)
 
 
 def sharpe_ratio(column: str, *, periods_per_year: float, risk_free_rate: float) -> pl.Expr:
     """Annualised mean excess return over its sample deviation; null where all returns are equal."""
     returns = pl.col(column)
     excess = returns.mean() - _per_bar(risk_free_rate, periods_per_year=periods_per_year)
-    return pl.when(_varies(returns)).then(_finite(excess / returns.std(ddof=1) * math.sqrt(periods_per_year)))
+    ratio = excess / returns.std(ddof=1) * math.sqrt(periods_per_year)
+    return pl.when(_varies(returns)).then(_finite(ratio))
 
 
 def sortino_ratio(column: str, *, periods_per_year: float, risk_free_rate: float) -> pl.Expr:
-    """Annualised mean excess return over the root mean square of its negative part.
+    """Annualised mean excess return over the root mean square, over all bars, of its negative part.
 
-    The mean square is over all bars. Null where no bar falls short of the risk-free rate, or for fewer
-    than two bars.
+    Null where all returns are equal, or none falls short of the risk-free rate.
     """
-    excess = pl.col(column) - _per_bar(risk_free_rate, periods_per_year=periods_per_year)
+    returns = pl.col(column)
+    excess = returns - _per_bar(risk_free_rate, periods_per_year=periods_per_year)
     downside = (excess.clip(upper_bound=0.0) ** 2).mean().sqrt()
-    ratio = _ratio(excess.mean(), downside) * math.sqrt(periods_per_year)
-    return pl.when(excess.count() > 1).then(ratio)
+    ratio = excess.mean() / downside * math.sqrt(periods_per_year)
+    return pl.when(_varies(returns)).then(_finite(ratio))
 
 
 def max_drawdown(column: str) -> pl.Expr:
     """Deepest fall from the running peak, zero or negative; a loss on the first bar counts."""
-    equity, peak = _equity_and_peak(column)
-    return _finite((equity / peak - 1).min())
+    return _finite(_deepest(column))
 
 
 def longest_drawdown(column: str) -> pl.Expr:
@@ -69,7 +67,7 @@ def longest_drawdown(column: str) -> pl.Expr:
 
 def calmar_ratio(column: str, *, periods_per_year: float) -> pl.Expr:
     """Compound annual growth rate over the depth of the deepest drawdown; null without a drawdown."""
-    return _ratio(cagr(column, periods_per_year=periods_per_year), -max_drawdown(column))
+    return _finite(_annual_growth(column, periods_per_year=periods_per_year) / _deepest(column).abs())
 
 
 def omega_ratio(column: str) -> pl.Expr:
@@ -103,7 +101,7 @@ def conditional_value_at_risk(column: str) -> pl.Expr:
 def tail_ratio(column: str) -> pl.Expr:
     """Size of the 95 % quantile over size of the 5 % quantile; null where the latter is zero."""
     best = pl.col(column).quantile(1 - TAIL, interpolation="linear")
-    return _ratio(best.abs(), value_at_risk(column).abs())
+    return _finite((best / value_at_risk(column)).abs())
 
 
 def turnover(column: str, *, periods_per_year: float) -> pl.Expr:
@@ -153,8 +151,8 @@ def summarise(
         tail_ratio=tail_ratio("return"),
     )
     by_trade = trades.select(win_rate=win_rate("return"), profit_factor=profit_factor("return"))
-    values: dict[str, float | int | None] = {**by_bar.row(0, named=True), **by_trade.row(0, named=True)}
-    return {name: values[name] for name in (*METRIC_NAMES, *(set_ for set_ in values if set_ not in METRIC_NAMES))}
+    values = by_bar.row(0, named=True) | by_trade.row(0, named=True)
+    return {name: values[name] for name in dict.fromkeys((*METRIC_NAMES, *values))}
 
 
 def _per_bar(rate: float, *, periods_per_year: float) -> float:
@@ -170,15 +168,25 @@ def _finite(value: pl.Expr) -> pl.Expr:
     return pl.when(value.is_finite()).then(value)
 
 
-def _ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    return pl.when(denominator > 0).then(_finite(numerator / denominator))
+def _growth(column: str) -> pl.Expr:
+    returns = pl.col(column)
+    return pl.when(returns.count() > 0).then((1 + returns).product())
 
 
-def _gains_over_losses(column: str) -> pl.Expr:
-    values = pl.col(column)
-    return _ratio(values.clip(lower_bound=0.0).sum(), -values.clip(upper_bound=0.0).sum())
+def _annual_growth(column: str, *, periods_per_year: float) -> pl.Expr:
+    return _growth(column) ** (periods_per_year / pl.col(column).count()) - 1
 
 
 def _equity_and_peak(column: str) -> tuple[pl.Expr, pl.Expr]:
     equity = (1 + pl.col(column)).cum_prod()
     return equity, equity.cum_max().clip(lower_bound=1.0)
+
+
+def _deepest(column: str) -> pl.Expr:
+    equity, peak = _equity_and_peak(column)
+    return (equity / peak - 1).min()
+
+
+def _gains_over_losses(column: str) -> pl.Expr:
+    values = pl.col(column)
+    return _finite(values.clip(lower_bound=0.0).sum() / values.clip(upper_bound=0.0).sum().abs())

@@ -1,6 +1,11 @@
-"""In which market was each bar, as far as anyone could know it then, and what was earned in each?"""
+"""In which market was each bar, as far as anyone could know it then, and what was earned in each.
+
+A labeller is one more row of `METHODS`: closes, settings and bars a year in, one label per bar out. Only
+those in `HINDSIGHT` may look ahead; every other one must give the past the same labels whatever follows.
+"""
 
 import bisect
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,8 +13,8 @@ import polars as pl
 
 from workspace_kit.analysis.measures import summarise
 from workspace_kit.config import Regimes
-from workspace_kit.errors import LookAheadError, PriceError, SchemaMismatch
-from workspace_kit.schema import BEAR, BULL, NEUTRAL, REGIMES, TABLES, TEXT, TIME
+from workspace_kit.errors import ConfigError, LookAheadError, PriceError, SchemaMismatch
+from workspace_kit.schema import BEAR, BULL, NEUTRAL, REGIMES, TEXT, TIME
 
 CAUSAL, EX_POST = "causal", "ex_post"
 TRADING_DAYS = 252
@@ -19,13 +24,14 @@ CUTS = 64
 Label = str | None
 Labels = Sequence[Label]
 Labeller = Callable[[pl.DataFrame], pl.DataFrame]
+Method = Callable[[Sequence[float], Regimes, float], Labels]
 Turn = tuple[int, str]
 
 
 def label_regimes(
     closes: pl.DataFrame, *, regimes: Regimes, periods_per_year: float, labeller: Labeller | None = None
 ) -> pl.DataFrame:
-    """In which market was each bar at its close?
+    """Say in which market each bar was at its close.
 
     Takes ``timestamp, close`` of one instrument in any order and returns ``timestamp, regime, basis``, one
     row per bar, by time. The regime is null while the method warms up. A bar without a close keeps the
@@ -43,35 +49,32 @@ def label_regimes(
         A close is not a positive number, or two closes have one timestamp.
     SchemaMismatch
         The labeller did not return one known regime (or null) per bar.
+    ConfigError
+        No method has this name, and no labeller is given.
     """
-    bars = closes.select(pl.col("timestamp").cast(TIME), pl.col("close")).sort("timestamp")
-    priced = _priced(bars)
+    bars = closes.select(pl.col("timestamp").cast(TIME), "close").sort("timestamp")
     intraday = periods_per_year > DAYS
-    if intraday:
-        priced = priced.group_by(pl.col("timestamp").dt.date(), maintain_order=True).agg(
-            pl.col("timestamp").last().alias("at"), pl.col("close").last()
-        )
-        priced = priced.select(pl.col("at").alias("timestamp"), "close")
+    priced = _last_of_day(_priced(bars)) if intraday else _priced(bars)
     if labeller is None:
-        days_per_bar = TRADING_DAYS / min(periods_per_year, TRADING_DAYS)
-        labels: Labels = METHODS[regimes.method](priced["close"].to_list(), regimes, days_per_bar)
-        basis = EX_POST if regimes.method in HINDSIGHT else CAUSAL
+        bars_a_year = TRADING_DAYS if intraday else periods_per_year
+        labels = _method(regimes.method)(priced["close"].to_list(), regimes, bars_a_year)
+        causal = regimes.method not in HINDSIGHT
     else:
         labels = _ask(labeller, priced)
-        basis = CAUSAL if _keeps_its_word(labeller, priced, labels) else EX_POST
-    known = priced.select("timestamp").with_columns(pl.Series("regime", labels, dtype=TEXT))
+        causal = _keeps_its_word(labeller, priced, labels)
+    known = priced.select("timestamp", pl.Series("regime", labels, dtype=TEXT))
     return _known(bars["timestamp"], known, strictly_before=intraday).with_columns(
-        pl.lit(basis, dtype=TEXT).alias("basis")
+        pl.lit(CAUSAL if causal else EX_POST, dtype=TEXT).alias("basis")
     )
 
 
 def label_before(timestamps: pl.Series, labels: pl.DataFrame) -> pl.DataFrame:
-    """Which label was known when each bar began? ``timestamp, regime``, by time: the label of the bar before."""
+    """Return ``timestamp, regime`` by time: the label of the bar before, known when each bar began."""
     return _known(timestamps, labels, strictly_before=True)
 
 
 def label_at(timestamps: pl.Series, labels: pl.DataFrame) -> pl.DataFrame:
-    """Which label was known at each instant, a close included? ``timestamp, regime``, by time."""
+    """Return ``timestamp, regime`` by time: the label known at each instant, a close at it included."""
     return _known(timestamps, labels, strictly_before=False)
 
 
@@ -83,7 +86,7 @@ def by_regime(
     periods_per_year: float,
     risk_free_rate: float,
 ) -> dict[str, dict[str, float | int | None]]:
-    """What was earned in each regime, a bar belonging to the label of the bar before it?
+    """Measure what was earned in each regime; a bar belongs to the label of the bar before it.
 
     Takes ``timestamp, return`` (one row per bar, net of cost), closed trades with ``entered_at, return``,
     and labels as `label_regimes` returns them, which may begin earlier. A trade belongs to the regime
@@ -109,14 +112,14 @@ def by_regime(
     return answer
 
 
-def _trend_bands(closes: Sequence[float], regimes: Regimes, days_per_bar: float) -> Labels:
-    return [_band(distance, regimes.band) for distance in _trend(closes, regimes, days_per_bar)]
+def _trend_bands(closes: Sequence[float], regimes: Regimes, bars_a_year: float) -> Labels:
+    return [_band(distance, regimes.band) for distance in _trend(closes, regimes, bars_a_year)]
 
 
-def _hysteresis(closes: Sequence[float], regimes: Regimes, days_per_bar: float) -> Labels:
+def _hysteresis(closes: Sequence[float], regimes: Regimes, bars_a_year: float) -> Labels:
     """Enter a state beyond the band and leave it where the close crosses its average."""
     labels: list[Label] = []
-    for distance in _trend(closes, regimes, days_per_bar):
+    for distance in _trend(closes, regimes, bars_a_year):
         label = _band(distance, regimes.band)
         before = labels[-1] if labels else None
         if distance is not None and label == NEUTRAL and before == (BULL if distance > 0 else BEAR):
@@ -125,25 +128,25 @@ def _hysteresis(closes: Sequence[float], regimes: Regimes, days_per_bar: float) 
     return labels
 
 
-def _drawdown_bands(closes: Sequence[float], regimes: Regimes, _days_per_bar: float) -> Labels:
+def _drawdown_bands(closes: Sequence[float], regimes: Regimes, _bars_a_year: float) -> Labels:
     """Bull above a correction from the highest close so far, bear from the full fall down."""
-    labels, peak = [], 0.0
-    for close in closes:
-        peak = max(peak, close)
-        fallen = 1 - close / peak
-        labels.append(
-            BEAR if fallen >= regimes.down else NEUTRAL if fallen >= regimes.correction else BULL
-        )
-    return labels
+    return [
+        BEAR
+        if close <= (1 - regimes.down) * peak
+        else NEUTRAL
+        if close <= (1 - regimes.correction) * peak
+        else BULL
+        for close, peak in zip(closes, itertools.accumulate(closes, max), strict=True)
+    ]
 
 
-def _volatility_terciles(closes: Sequence[float], regimes: Regimes, days_per_bar: float) -> Labels:
+def _volatility_terciles(closes: Sequence[float], regimes: Regimes, bars_a_year: float) -> Labels:
     """Bull while volatility is in the lowest third of all seen so far, bear in the highest.
 
     Null until volatility has been seen for a year.
     """
-    window = _window(regimes.volatility_days, days_per_bar)
-    year = _window(TRADING_DAYS, days_per_bar)
+    window = _window(regimes.volatility_days, bars_a_year)
+    year = _window(TRADING_DAYS, bars_a_year)
     volatility = pl.Series(closes, dtype=pl.Float64).pct_change().rolling_std(window).to_list()
     seen: list[float] = []
     labels: list[Label] = []
@@ -154,7 +157,7 @@ def _volatility_terciles(closes: Sequence[float], regimes: Regimes, days_per_bar
     return labels
 
 
-def _lunde_timmermann(closes: Sequence[float], regimes: Regimes, _days_per_bar: float) -> Labels:
+def _lunde_timmermann(closes: Sequence[float], regimes: Regimes, _bars_a_year: float) -> Labels:
     """Label bars between turns dated at their extrema; the first and last stretch are provisional."""
     states, turns = _filter(closes, regimes)
     if not turns:
@@ -166,11 +169,11 @@ def _lunde_timmermann(closes: Sequence[float], regimes: Regimes, _days_per_bar: 
     return [phase for phase, start, end in zip(phases, starts, ends, strict=True) for _ in range(start, end)]
 
 
-def _lunde_timmermann_causal(closes: Sequence[float], regimes: Regimes, _days_per_bar: float) -> Labels:
+def _lunde_timmermann_causal(closes: Sequence[float], regimes: Regimes, _bars_a_year: float) -> Labels:
     return _filter(closes, regimes)[0]
 
 
-METHODS: Mapping[str, Callable[[Sequence[float], Regimes, float], Labels]] = {
+METHODS: Mapping[str, Method] = {
     "trend_bands": _trend_bands,
     "hysteresis": _hysteresis,
     "drawdown_bands": _drawdown_bands,
@@ -181,14 +184,25 @@ METHODS: Mapping[str, Callable[[Sequence[float], Regimes, float], Labels]] = {
 HINDSIGHT = frozenset({"lunde_timmermann"})
 
 
-def _window(days: int, days_per_bar: float) -> int:
-    return max(2, round(days / days_per_bar))
+def _method(name: str) -> Method:
+    if name not in METHODS:
+        raise ConfigError(
+            "regimes.method",
+            found=f"{name!r}",
+            expected=f"one of {', '.join(METHODS)}, or a function of one's own handed in",
+            remedy="correct the name or pass labeller",
+        )
+    return METHODS[name]
 
 
-def _trend(closes: Sequence[float], regimes: Regimes, days_per_bar: float) -> list[float | None]:
+def _window(days: int, bars_a_year: float) -> int:
+    return max(2, round(days / TRADING_DAYS * bars_a_year))
+
+
+def _trend(closes: Sequence[float], regimes: Regimes, bars_a_year: float) -> list[float | None]:
     """Distance of each close from its moving average, 0.02 is 2 % above; null before the window is full."""
     series = pl.Series(closes, dtype=pl.Float64)
-    return (series / series.rolling_mean(_window(regimes.trend_days, days_per_bar)) - 1).to_list()
+    return (series / series.rolling_mean(_window(regimes.trend_days, bars_a_year)) - 1).to_list()
 
 
 def _band(distance: float | None, band: float) -> Label:
@@ -252,6 +266,10 @@ def _priced(bars: pl.DataFrame) -> pl.DataFrame:
     return priced
 
 
+def _last_of_day(bars: pl.DataFrame) -> pl.DataFrame:
+    return bars.filter(pl.col("timestamp") == pl.col("timestamp").max().over(pl.col("timestamp").dt.date()))
+
+
 def _known(timestamps: pl.Series, labels: pl.DataFrame, *, strictly_before: bool) -> pl.DataFrame:
     """Last label at (or strictly before) each instant, by time; null before the first."""
     instants = timestamps.cast(TIME).sort().alias("timestamp").to_frame()
@@ -274,19 +292,23 @@ def _refuse_hindsight(labels: pl.DataFrame) -> None:
 
 
 def _ask(labeller: Labeller, closes: pl.DataFrame) -> Labels:
-    answer = closes.select("timestamp").join(
-        TABLES["regimes"].select("timestamp", "regime").check(labeller(closes), where="the regime labeller"),
-        on="timestamp",
-        how="left",
-        maintain_order="left",
+    answer = labeller(closes)
+    if {"timestamp", "regime"} <= set(answer.columns):
+        answer = answer.sort("timestamp")
+        labels = answer["regime"].to_list()
+        if answer["timestamp"].equals(closes["timestamp"]) and set(labels) <= {*REGIMES, None}:
+            return labels
+    raise SchemaMismatch(
+        "answer of the regime labeller",
+        found=f"{answer.height} row(s) of {answer.schema}",
+        expected=f"timestamp and regime for each of {closes.height} bars, the regime null or one of"
+        f" {', '.join(REGIMES)}",
+        remedy="return one row for each bar it was given",
     )
-    return answer["regime"].to_list()
 
 
 def _keeps_its_word(labeller: Labeller, closes: pl.DataFrame, labels: Labels) -> bool:
     """Ask again for the past alone, ending at bars where the label had just changed."""
     changes = [bar for bar in range(1, len(labels)) if labels[bar] != labels[bar - 1]]
     step = math.ceil(len(changes) / CUTS) or 1
-    return all(
-        _ask(labeller, closes.head(bar + 1)) == labels[: bar + 1] for bar in changes[::step]
-    )
+    return all(_ask(labeller, closes.head(bar + 1)) == labels[: bar + 1] for bar in changes[::step])

@@ -100,7 +100,7 @@ def encode_table(frame: pl.DataFrame) -> bytes:
 
 def read_document(
     data: bytes, *, kind: str, key: str, workspace: str, path: str, zone: Zone, beside: Mapping[str, Any]
-) -> dict[str, list[Row]]:
+) -> Mapping[str, list[Row]]:
     """Return the rows that a document adds to each table, faults among them.
 
     ``beside`` is the content of the ``.meta.json`` that explains a CSV, empty where there is none.
@@ -125,7 +125,7 @@ def _rows(document: Document, kind: str, data: bytes) -> Rows:
         return _config(load_yaml(data.decode("utf-8"), where=names.CONFIG.name))
     if kind == names.ANALYSIS_TABLE.name:
         return _TABLE_READERS.get(document.key, _nothing)(document, data)
-    read = _READERS.get(kind) or _ANALYSIS_READERS.get(document.key if kind == names.ANALYSIS.name else "")
+    read = _READERS.get(kind) or _NAMED_READERS.get((kind, document.key))
     if read is None:
         return iter(())
     document.content = _parse(document, data)
@@ -170,13 +170,16 @@ def _performance(document: Document) -> Rows:
         numbers = {key: value for key, value in part.items() if key not in _NOT_METRICS}
         yield from _period(document, base, name, part, numbers)
     for regime, part in document.section(content, "metrics_by_regime").items():
-        yield "performance_by_regime", {
-            "trial_id": trial,
-            "strategy": strategy,
-            "regime": regime,
-            **{name: document.count(part, name) for name in ("bars", "episodes", "trades")},
-            **document.metrics(part),
-        }
+        yield (
+            "performance_by_regime",
+            {
+                "trial_id": trial,
+                "strategy": strategy,
+                "regime": regime,
+                **{name: document.count(part, name) for name in ("bars", "episodes", "trades")},
+                **document.metrics(part),
+            },
+        )
     for name, value in parameters.items():
         yield "parameters", {"trial_id": trial, "name": name, "value": json.dumps(value, ensure_ascii=False)}
 
@@ -193,15 +196,18 @@ def _period(
 ) -> Rows:
     span = document.section(source, "period")
     values = {name: document.number(metrics, name) for name in metrics}
-    yield "performance", {
-        **base,
-        "period": period,
-        **{name: values.get(name) for name in TABLES["performance"].names if name in METRIC_NAMES},
-        "trades": document.count(source, "trades"),
-        "period_start": document.moment(span, "start"),
-        "period_end": document.moment(span, "end"),
-        "metrics": json.dumps(values),
-    }
+    yield (
+        "performance",
+        {
+            **base,
+            "period": period,
+            **{name: values.get(name) for name in TABLES["performance"].names if name in METRIC_NAMES},
+            "trades": document.count(source, "trades"),
+            "period_start": document.moment(span, "start"),
+            "period_end": document.moment(span, "end"),
+            "metrics": json.dumps(values),
+        },
+    )
     for name, value in values.items():
         yield "metrics", {"trial_id": base["trial_id"], "period": period, "name": name, "value": value}
 
@@ -209,36 +215,44 @@ def _period(
 def _validation(document: Document) -> Rows:
     span = document.section(document.content, "period")
     for name, part in document.section(document.content, "candidates").items():
-        yield "validations", {
-            "candidate": name,
-            "period_start": document.moment(span, "start"),
-            "period_end": document.moment(span, "end"),
-            "trades": document.count(part, "trades"),
-            **document.metrics(document.section(part, "metrics")),
-            "looks": document.count(document.content, "looks"),
-        }
+        yield (
+            "validations",
+            {
+                "candidate": name,
+                "period_start": document.moment(span, "start"),
+                "period_end": document.moment(span, "end"),
+                "trades": document.count(part, "trades"),
+                **document.metrics(document.section(part, "metrics")),
+                "looks": document.count(document.content, "looks"),
+            },
+        )
 
 
 def _regime_params(document: Document) -> Rows:
     content = document.content
-    scopes = [(None, document.section(content, "regime_optimal_params"))]
-    scopes += list(document.section(content, "by_strategy").items())
+    scopes: list[tuple[str | None, Mapping[str, Any]]] = [
+        (None, document.section(content, "regime_optimal_params")),
+        *document.section(content, "by_strategy").items(),
+    ]
     for strategy, regimes in scopes:
         for regime, part in regimes.items():
             entry = part or {}
             parameters = {name: value for name, value in entry.items() if name not in _WINNER_FIELDS}
-            yield "regime_params", {
-                "regime": regime,
-                "strategy": strategy,
-                "trial_id": document.text(entry, "trial_id"),
-                "parameters": json.dumps(parameters, ensure_ascii=False),
-                "metric": document.text(entry, "metric"),
-                "performance": document.number(entry, "performance"),
-                **{name: document.count(entry, name) for name in ("bars", "episodes", "trades")},
-                "plateau_score": document.number(entry, "plateau_score"),
-                "edge_of_grid": entry.get("edge_of_grid"),
-                "fallback_reason": document.text(entry, "fallback_reason"),
-            }
+            yield (
+                "regime_params",
+                {
+                    "regime": regime,
+                    "strategy": strategy,
+                    "trial_id": document.text(entry, "trial_id"),
+                    "parameters": json.dumps(parameters, ensure_ascii=False),
+                    "metric": document.text(entry, "metric"),
+                    "performance": document.number(entry, "performance"),
+                    **{name: document.count(entry, name) for name in ("bars", "episodes", "trades")},
+                    "plateau_score": document.number(entry, "plateau_score"),
+                    "edge_of_grid": entry.get("edge_of_grid"),
+                    "fallback_reason": document.text(entry, "fallback_reason"),
+                },
+            )
 
 
 _WINNER_FIELDS = frozenset(TABLES["regime_params"].names) | {"interval"}
@@ -248,25 +262,31 @@ def _ensemble_weights(document: Document) -> Rows:
     content = document.content
     members = document.section(content, "members")
     for member, weight in document.section(content, "weights").items():
-        yield "ensemble_weights", {
-            "member": member,
-            "strategy": document.text(members.get(member) or {}, "strategy"),
-            "weight": document.number({"weight": weight}, "weight"),
-            "method": document.text(content, "method"),
-            "recommended": document.text(content, "recommended"),
-        }
+        yield (
+            "ensemble_weights",
+            {
+                "member": member,
+                "strategy": document.text(members.get(member) or {}, "strategy"),
+                "weight": document.number({"weight": weight}, "weight"),
+                "method": document.text(content, "method"),
+                "recommended": document.text(content, "recommended"),
+            },
+        )
 
 
 def _overfitting(document: Document) -> Rows:
     for subject, part in document.section(document.content, "subjects").items():
-        yield "overfitting", {
-            "subject": subject,
-            **{
-                name: document.number(part, name)
-                for name in ("psr", "dsr", "effective_trials", "min_track_record", "pbo", "spa_p_value")
+        yield (
+            "overfitting",
+            {
+                "subject": subject,
+                **{
+                    name: document.number(part, name)
+                    for name in ("psr", "dsr", "effective_trials", "min_track_record", "pbo", "spa_p_value")
+                },
+                "trials_tried": document.count(part, "trials_tried"),
             },
-            "trials_tried": document.count(part, "trials_tried"),
-        }
+        )
 
 
 def _config(content: Any) -> Rows:
@@ -276,8 +296,8 @@ def _config(content: Any) -> Rows:
             yield "facts", {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
 
 
-def _metadata(document: Document) -> Rows:
-    if document.key == "environment" and (created := document.text(document.content, "written_at")):
+def _environment(document: Document) -> Rows:
+    if created := document.text(document.content, "written_at"):
         yield "facts", {"name": "created_at", "value": created}
 
 
@@ -291,31 +311,13 @@ _READERS: Mapping[str, Callable[[Document], Rows]] = {
     names.TRIAL.name: _performance,
     names.ENSEMBLE.name: _performance,
     names.VALIDATION.name: _validation,
-    names.METADATA.name: _metadata,
     names.STATE.name: _state,
 }
-_ANALYSISdef _config(content: Any) -> Rows:
-    """Read what any configuration may say of its workspace, whoever wrote it."""
-    for name in ("name", "tags", "note"):
-        if isinstance(content, dict) and (value := content.get(name)) is not None:
-            yield "facts", {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
-
-
-def _metadata(document: Document) -> Rows:
-    if document.key == "environment" and (created := document.text(document.content, "written_at")):
-        yield "facts", {"name": "created_at", "value": created}
-
-
-def _state(document: Document) -> Rows:
-    for name in ("phase", "state"):
-        if value := document.text(document.content, name):
-            yield "facts", {"name": name, "value": value}
-
-
-_READERS: Mapping[str, Callable[[Document], Rows]] = {
-    "regime_optimal_params": _regime_params,
-    "ensemble_weights": _ensemble_weights,
-    "overfitting": _overfitting,
+_NAMED_READERS: Mapping[tuple[str, str], Callable[[Document], Rows]] = {
+    (names.ANALYSIS.name, "regime_optimal_params"): _regime_params,
+    (names.ANALYSIS.name, "ensemble_weights"): _ensemble_weights,
+    (names.ANALYSIS.name, "overfitting"): _overfitting,
+    (names.METADATA.name, "environment"): _environment,
 }
 
 
@@ -325,11 +327,14 @@ def _csv(data: bytes) -> Iterator[dict[str, str]]:
 
 def _regimes(document: Document, data: bytes) -> Rows:
     for row in _csv(data):
-        yield "regimes", {
-            "timestamp": document.moment(row, "timestamp"),
-            "regime": row["regime"] or None,
-            "basis": row["basis"],
-        }
+        yield (
+            "regimes",
+            {
+                "timestamp": document.moment(row, "timestamp"),
+                "regime": row["regime"] or None,
+                "basis": row["basis"],
+            },
+        )
 
 
 def _returns(document: Document, data: bytes) -> Rows:
@@ -345,34 +350,19 @@ def _correlations(document: Document, data: bytes) -> Rows:
     for row in _csv(data):
         first, *others = row.items()
         for trial, value in others:
-            yield "correlations", {
-                "kind": "returns",
-                "trial_a": first[1],
-                "trial_b": trial,
-                "correlation": _float(value),
-                "bars": document.count(document.beside, "bars"),
-            }
+            yield (
+                "correlations",
+                {
+                    "kind": "returns",
+                    "trial_a": first[1],
+                    "trial_b": trial,
+                    "correlation": _float(value),
+                    "bars": document.count(document.beside, "bars"),
+                },
+            )
 
 
-_TABLEdef _config(content: Any) -> Rows:
-    """Read what any configuration may say of its workspace, whoever wrote it."""
-    for name in ("name", "tags", "note"):
-        if isinstance(content, dict) and (value := content.get(name)) is not None:
-            yield "facts", {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
-
-
-def _metadata(document: Document) -> Rows:
-    if document.key == "environment" and (created := document.text(document.content, "written_at")):
-        yield "facts", {"name": "created_at", "value": created}
-
-
-def _state(document: Document) -> Rows:
-    for name in ("phase", "state"):
-        if value := document.text(document.content, name):
-            yield "facts", {"name": name, "value": value}
-
-
-_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {
+_TABLE_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {
     "regimes": _regimes,
     "returns": _returns,
     "correlation_matrix": _correlations,

@@ -3,14 +3,15 @@
 import datetime as dt
 import hashlib
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import polars as pl
 
 from workspace_kit.errors import WorkspaceNotFound
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
-from workspace_kit.schema import INVENTORY, TABLES, Reading
+from workspace_kit.schema import INVENTORY
 from workspace_kit.storage import TEMPORARY_SUFFIX
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC
@@ -44,21 +45,12 @@ def find_workspace(root: Path, name: str) -> Workspace:
     return workspace
 
 
-def inventory(found: Iterable[Workspace]) -> Reading:
-    """List the files of workspaces: rows as `schema.INVENTORY`, faults for what may not be read.
+def inventory(found: Iterable[Workspace]) -> pl.DataFrame:
+    """List the files of workspaces as `schema.INVENTORY`, in order of workspace, folder and name.
 
-    Links, devices, folders named like files, and names that no kind knows are faults; hidden temporary
-    files of writers at work are not.
+    What no kind knows has the kind ``unknown``; hidden temporary files of writers at work are left out.
     """
-    rows: list[dict[str, object]] = []
-    faults: list[dict[str, object]] = []
-    for workspace in found:
-        context = _context(workspace)
-        for folder in names.FOLDERS:
-            for entry in _entries(workspace.path / folder):
-                row = _row(workspace, folder, entry, context)
-                (faults if "reason" in row else rows).append(row)
-    return Reading(INVENTORY.frame(rows), TABLES["faults"].frame(faults))
+    return INVENTORY.frame([row for workspace in found for row in _rows(workspace)])
 
 
 def _is_workspace(entry: os.DirEntry[str]) -> bool:
@@ -79,24 +71,24 @@ def _is_temporary(entry: os.DirEntry[str]) -> bool:
     return entry.name.startswith(".") and entry.name.endswith(TEMPORARY_SUFFIX)
 
 
-def _row(workspace: Workspace, folder: str, entry: os.DirEntry[str], context: str) -> dict[str, object]:
-    status = entry.stat(follow_symlinks=False)
-    kind = names.classify(folder, entry.name)
-    if kind is None or not stat.S_ISREG(status.st_mode):
-        reason = "a name that no file kind has" if kind is None else "not a regular file"
-        return {"workspace": workspace.id, "path": ascii(entry.path)[1:-1], "reason": reason}
-    return {
-        "workspace": workspace.id,
-        "kind": kind[0].name,
-        "key": kind[1],
-        "path": entry.path,
-        "bytes": status.st_size,
-        "modified_at": _EPOCH + dt.timedelta(microseconds=status.st_mtime_ns // 1000),
-        "inode": status.st_ino,
-        "modified_ns": status.st_mtime_ns,
-        "changed_ns": status.st_ctime_ns,
-        "context": context,
-    }
+def _rows(workspace: Workspace) -> Iterator[dict[str, object]]:
+    context = _context(workspace)
+    for folder in names.FOLDERS:
+        for entry in _entries(workspace.path / folder):
+            kind = names.classify(folder, entry.name)
+            status = entry.stat(follow_symlinks=False)
+            yield {
+                "workspace": workspace.id,
+                "kind": kind[0].name if kind else names.UNKNOWN,
+                "key": kind[1] if kind else ascii(entry.name)[1:-1],
+                "path": os.fsencode(entry.path).decode("utf-8", "backslashreplace"),
+                "bytes": status.st_size,
+                "modified_at": _EPOCH + dt.timedelta(microseconds=status.st_mtime_ns // 1000),
+                "inode": status.st_ino,
+                "modified_ns": status.st_mtime_ns,
+                "changed_ns": status.st_ctime_ns,
+                "context": context,
+            }
 
 
 def _context(workspace: Workspace) -> str:

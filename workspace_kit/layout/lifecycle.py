@@ -46,7 +46,9 @@ def create_workspace(
         text = config if isinstance(config, str) else dump_yaml(dict(config))
         storage.replace(names.CONFIG.path(hidden, "config"), text.encode(), sync=sync)
         storage.replace(
-            names.METADATA.path(hidden, "environment"), encode_document(environment, written_at=now), sync=sync
+            names.METADATA.path(hidden, "environment"),
+            encode_document(environment, written_at=now),
+            sync=sync,
         )
         storage.replace(names.METADATA.path(hidden, "execution_log"), encode_json([]), sync=sync)
         storage.rename(hidden, workspace.path)

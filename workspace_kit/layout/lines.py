@@ -121,7 +121,9 @@ def _parse_proven(data: bytes) -> pl.DataFrame | None:
         rows = pl.read_ndjson(data, schema=_AS_WRITTEN)
     except pl.exceptions.PolarsError:
         return None
-    complete = rows.height == height and not any(rows.null_count().row(0)) and rows["strength"].is_finite().all()
+    complete = (
+        rows.height == height and not any(rows.null_count().row(0)) and rows["strength"].is_finite().all()
+    )
     if not complete:
         return None
     numbers = pl.int_range(1, height + 1, dtype=pl.Int64, eager=True).alias("line")
@@ -198,7 +200,9 @@ def parse_json(data: bytes) -> Any:
     ValueError
         Says what is wrong.
     """
-    return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+    return json.loads(
+        data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -247,7 +251,8 @@ def _locate(rows: pl.DataFrame, zone: Zone) -> tuple[pl.DataFrame, list[Fault]]:
     )
     bad = told.filter(pl.col("reason").is_not_null())
     faults = [
-        Fault(line, None, excerpt(reason.encode()), "") for line, reason in bad.select("line", "reason").iter_rows()
+        Fault(line, None, excerpt(reason.encode()), "")
+        for line, reason in bad.select("line", "reason").iter_rows()
     ]
     good = told.filter(pl.col("reason").is_null()).with_columns(pl.col("instant").alias("timestamp"))
     return good.select("timestamp", "symbol", "action", "strength", "strategy", "extra"), faults

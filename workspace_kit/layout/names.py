@@ -14,6 +14,7 @@ from workspace_kit.errors import NameInvalid
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 FOLDERS = ("signals", "performance", "analysis", "metadata", "checkpoints", "visualizations")
 DERIVED = ".workspace_kit"
+UNKNOWN = "unknown"
 DEFAULT_ROOT = Path("results")
 
 
@@ -52,7 +53,9 @@ TRIAL = _kind("trial", "performance", r"trial_[A-Za-z0-9._-]{1,122}", ".json")
 ENSEMBLE = _kind("ensemble", "performance", r"ensemble_trial_[A-Za-z0-9._-]{1,113}", ".json")
 SUMMARY = _kind("summary", "performance", r"summary", ".json")
 VALIDATION = _kind("validation", "performance", r"validation_results", ".json")
-PHASE_RESULT = _kind("phase_result", "performance", rf"(?!(ensemble_)?trial_|(summary|validation_results)\Z){_ANY}", ".json")
+PHASE_RESULT = _kind(
+    "phase_result", "performance", rf"(?!(ensemble_)?trial_|(summary|validation_results)\Z){_ANY}", ".json"
+)
 ANALYSIS = _kind("analysis", "analysis", _ANY, ".json")
 ANALYSIS_TABLE = _kind("analysis_table", "analysis", _ANY, ".csv")
 CONFIG = _kind("config", "metadata", r"config", ".yaml")

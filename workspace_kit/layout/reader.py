@@ -13,7 +13,7 @@ import polars as pl
 from workspace_kit.config import ClockTime, load_yaml
 from workspace_kit.errors import FileDamaged, NotFound, UsageError, WorkspaceKitError
 from workspace_kit.layout import names
-from workspace_kit.layout.documents import read_document
+from workspace_kit.layout.documents import Row, read_document
 from workspace_kit.layout.lines import Zone, parse_json, read_signals
 from workspace_kit.layout.names import Workspace
 from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
@@ -29,34 +29,43 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
     What could not be read is in the table ``faults``; no file stops another.
     """
-    gathered: dict[str, list[pl.DataFrame]] = {name: [] for name in MIRRORED}
-    documents: dict[str, list[dict[str, object]]] = {name: [] for name in MIRRORED}
+    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in MIRRORED}
+    rows: dict[str, list[Row]] = {name: [] for name in MIRRORED}
     zones: dict[Path, Zone] = {}
     for workspace, kind, key, path in files.select("workspace", "kind", "key", "path").iter_rows():
         folder = Path(path).parent.parent
         if folder not in zones:
             zones[folder] = zone_of(folder)
         try:
-            data = read_bytes(Path(path))
+            readings = _read_file(workspace, kind, key, path, zones[folder])
         except WorkspaceKitError as error:
-            fault = {"workspace": workspace, "path": path, "reason": error.found, "excerpt": "", ORIGIN: path}
-            documents["faults"].append(fault)
-            continue
-        if kind in _SIGNAL_KINDS:
-            reading = read_signals(data, workspace=workspace, trial_id=key, path=path, zone=zones[folder])
-            gathered["signals"].append(reading.rows.with_columns(pl.lit(path).alias(ORIGIN)))
-            gathered["faults"].append(reading.faults.with_columns(pl.lit(path).alias(ORIGIN)))
-            continue
-        beside = _beside(Path(path)) if kind == names.ANALYSIS_TABLE.name else {}
-        rows = read_document(
-            data, kind=kind, key=key, workspace=workspace, path=path, zone=zones[folder], beside=beside
+            readings = {
+                "faults": [{"workspace": workspace, "path": path, "reason": error.found, "excerpt": ""}]
+            }
+        for table, found in readings.items():
+            if isinstance(found, pl.DataFrame):
+                frames[table].append(found.with_columns(pl.lit(path).alias(ORIGIN)))
+            else:
+                rows[table].extend({**row, ORIGIN: path} for row in found)
+    return {name: _together(name, frames[name], rows[name]) for name in MIRRORED}
+
+
+def _read_file(
+    workspace: str, kind: str, key: str, path: str, zone: Zone
+) -> Mapping[str, pl.DataFrame | list[Row]]:
+    if kind == names.UNKNOWN:
+        raise FileDamaged(
+            path, found="a name that no file kind has", expected="a known one", remedy="rename it"
         )
-        for table, found in rows.items():
-            documents[table].extend({**row, ORIGIN: path} for row in found)
-    return {name: _together(name, gathered[name], documents[name]) for name in MIRRORED}
+    data = read_bytes(Path(path))
+    if kind in _SIGNAL_KINDS:
+        reading = read_signals(data, workspace=workspace, trial_id=key, path=path, zone=zone)
+        return {"signals": reading.rows, "faults": reading.faults}
+    beside = _beside(Path(path)) if kind == names.ANALYSIS_TABLE.name else {}
+    return read_document(data, kind=kind, key=key, workspace=workspace, path=path, zone=zone, beside=beside)
 
 
-def _together(name: str, frames: list[pl.DataFrame], rows: list[dict[str, object]]) -> pl.DataFrame:
+def _together(name: str, frames: list[pl.DataFrame], rows: list[Row]) -> pl.DataFrame:
     types = {**MIRRORED[name].types, ORIGIN: TEXT}
     return pl.concat([pl.DataFrame(rows, schema=types, orient="row"), *frames], rechunk=True)
 
@@ -126,7 +135,9 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise NotFound(str(path), found="nothing", expected="a file", remedy="check the name") from error
     except OSError as error:
-        raise _unreadable(path, "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)) from error
+        raise _unreadable(
+            path, "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
+        ) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -152,7 +163,7 @@ def _unreadable(path: Path, found: str) -> FileDamaged:
 
 
 def zone_of(workspace: Path) -> Zone:
-    """Return how times without an offset are read there: as its configuration says, else in UTC at day's end."""
+    """Return how times without an offset are read there: as its configuration says, else UTC, day's end."""
     try:
         text = read_bytes(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
         data = load_yaml(text, where=str(workspace))["data"]

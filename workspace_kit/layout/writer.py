@@ -104,4 +104,3 @@ def log_event(
     entry = {"at": clock.text(at), "phase": phase, "event": event, "trial_id": trial_id, "detail": detail}
     path = workspace.file(names.METADATA, "execution_log")
     storage.replace(path, encode_json([*log_of(workspace), entry]), sync=False)
-

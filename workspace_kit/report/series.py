@@ -167,6 +167,23 @@ def rolling_year(series: pl.DataFrame, *, periods_per_year: float, risk_free_rat
     )
 
 
+def runs(regimes: pl.DataFrame) -> pl.DataFrame:
+    """Return unbroken stretches of each regime: regime, start, end.
+
+    A label is known at its bar's close, so a stretch reaches from its first bar's close to the close of the
+    first bar of the next one; bars without a label (warm-up) make none.
+    """
+    labels = regimes.sort("timestamp", "regime").unique("timestamp", keep="first", maintain_order=True)
+    stretches = (
+        labels.with_columns(pl.col("regime").rle_id().alias("stretch"))
+        .group_by("stretch", maintain_order=True)
+        .agg(pl.col("regime").first(), pl.col("timestamp").first().alias("start"), pl.col("timestamp").last().alias("last"))
+    )
+    return stretches.select(
+        "regime", "start", pl.coalesce(pl.col("start").shift(-1), "last").alias("end")
+    ).drop_nulls("regime")
+
+
 def thinned(times: Floats, heights: Floats, *, pixels: int) -> tuple[Floats, Floats]:
     """Return a line that looks the same at a width in pixels: per pixel, its lowest and highest point.
 

@@ -1,0 +1,52 @@
+"""From files on disk to SQL: list, refresh the mirror, open the views."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from workspace_kit.errors import NotFound
+from workspace_kit.layout.inventory import find_workspace, inventory
+from workspace_kit.layout.inventory import workspaces as all_workspaces
+from workspace_kit.layout.reader import read_rows
+from workspace_kit.mirror import Progress, mirror_folder, refresh
+from workspace_kit.schema import MIRRORED
+from workspace_kit.views import Catalog
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def open_catalog(
+    root: Path | str = "results", workspaces: Sequence[str] | None = None, *, progress: Progress = quiet
+) -> Catalog:
+    """Open the views over all workspaces of a results root, or over those named, current as of now.
+
+    Reads only files that changed since the last look. Use it in a ``with`` block or close it.
+
+    Raises
+    ------
+    NotFound
+        The root or a workspace is not there.
+    """
+    folder = Path(root)
+    if not folder.is_dir():
+        raise NotFound(
+            str(folder), found="no such folder", expected="a results root", remedy="check --results"
+        )
+    found = (
+        all_workspaces(folder)
+        if workspaces is None
+        else [find_workspace(folder, name) for name in workspaces]
+    )
+    scope = None if workspaces is None else [each.id for each in found]
+    parts = refresh(
+        inventory(found),
+        folder=mirror_folder(folder),
+        workspaces=scope,
+        read=read_rows,
+        now_ns=time.time_ns(),
+        progress=progress,
+    )
+    tables = {name: parts.paths(name) for name in [*MIRRORED, "files"]}
+    return Catalog(tables, scratch=parts.folder, workspaces=scope)

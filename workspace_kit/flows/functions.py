@@ -1,0 +1,47 @@
+"""Functions that a configuration names: built in, or ``package.module:function`` of the user's own."""
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from workspace_kit.errors import ConfigError
+
+
+def find_function(
+    name: str, *, folder: Path, built_in: Mapping[str, Callable[..., Any]], where: str
+) -> Callable[..., Any]:
+    """Return the function of that name; a user's is looked for in the configuration's folder too.
+
+    Raises
+    ------
+    ConfigError
+        Neither built in nor importable.
+    """
+    if name in built_in:
+        return built_in[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise ConfigError(
+            where,
+            found=repr(name),
+            expected=f"one of {', '.join(built_in)}, or package.module:function",
+            remedy="correct the name",
+        )
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            where,
+            found=f"{name!r}, which cannot be imported: {error}",
+            expected=f"a function {attribute!r} in module {module!r}",
+            remedy=f"put the module into {folder} or install it",
+        ) from error
+    if not callable(function):
+        raise ConfigError(
+            where, found=f"{name!r}, which is no function", expected="a function", remedy="correct the name"
+        )
+    return function  # type: ignore[no-any-return]

@@ -1,0 +1,74 @@
+"""What one workflow trades: its prices, symbols, benchmark and the bounds of its periods."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from workspace_kit.analysis.replay import Bars, Replay, bars, buy_and_hold, replay
+from workspace_kit.config import Config
+from workspace_kit.prices import benchmark_closes, day_bounds, load_prices, traded_symbols
+from workspace_kit.schema import PERIODS
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Prices of the traded symbols (long, by symbol and time), the benchmark's closes, and the periods.
+
+    ``digest`` is that of the whole source; ``warnings`` are suspected splits and caveats in plain words.
+    """
+
+    config: Config
+    prices: pl.DataFrame
+    symbols: tuple[str, ...]
+    benchmark: pl.DataFrame
+    digest: str
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def bounds(self) -> Mapping[str, tuple[dt.datetime, dt.datetime]]:
+        """First and last instant of each period, naive in UTC."""
+        zone = self.config.data.timezone
+        return {
+            name: day_bounds(*getattr(self.config.periods, name), timezone=zone) for name in PERIODS
+        }
+
+    def until(self, period: str) -> pl.DataFrame:
+        """Prices up to a period's end: all that a strategy may see when it trades in it."""
+        return self.prices.filter(pl.col("timestamp") <= self.bounds[period][1])
+
+    def bars(self, period: str) -> Bars:
+        """Return the period's bars of the traded symbols."""
+        start, end = self.bounds[period]
+        return bars(self.prices, symbols=self.symbols, start=start, end=end)
+
+    def buy_and_hold(self, period: str) -> Replay:
+        """Return what the traded symbols earn, bought at their first bar under the same rules and costs."""
+        held = self.bars(period)
+        return replay(buy_and_hold(held), held, execution=self.config.execution)
+
+    def benchmark_returns(self, period: str) -> pl.DataFrame:
+        """Return ``timestamp, return`` of the benchmark, which nobody trades and nothing costs."""
+        start, end = self.bounds[period]
+        closes = self.benchmark.with_columns(pl.lit("benchmark").alias("symbol"))
+        held = bars(closes, symbols=["benchmark"], start=start, end=end)
+        free = msgspec.structs.replace(self.config.execution, cost_bps=0.0, fill="close")
+        return replay(buy_and_hold(held), held, execution=free).bars.select("timestamp", "return")
+
+
+def load_market(config: Config, *, folder: Path) -> Market:
+    """Load what a configuration names; relative paths start at ``folder``."""
+    prices = load_prices(config.data, folder=folder)
+    symbols = traded_symbols(prices, config.data)
+    return Market(
+        config,
+        prices.frame.filter(pl.col("symbol").is_in(symbols)),
+        tuple(symbols),
+        benchmark_closes(prices, config.data),
+        prices.digest,
+        tuple(prices.warnings),
+    )

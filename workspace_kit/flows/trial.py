@@ -1,0 +1,173 @@
+"""One trial: one strategy with one parameter set over all symbols; a function of that trial alone."""
+
+import datetime as dt
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from workspace_kit import clock
+from workspace_kit.analysis.measures import summarise
+from workspace_kit.analysis.regimes import by_regime
+from workspace_kit.analysis.replay import Bars, Replay, changes, dense, replay, targets
+from workspace_kit.analysis.search import Candidate
+from workspace_kit.analysis.strategies import BUILT_IN
+from workspace_kit.config import Config
+from workspace_kit.errors import StrategyError
+from workspace_kit.flows.functions import find_function
+from workspace_kit.flows.market import Market
+from workspace_kit.flows.trip import now
+from workspace_kit.layout import names
+from workspace_kit.layout.names import FileKind, Workspace
+from workspace_kit.layout.writer import write_document, write_signal_file
+from workspace_kit.schema import SELECT, STRATEGY_SIGNALS, TRAIN
+
+
+class Setting(NamedTuple):
+    """What all trials of a sweep share; ``labels`` are the causal regimes up to the end of select."""
+
+    workspace: Workspace
+    folder: Path
+    market: Market
+    labels: pl.DataFrame
+
+    @property
+    def config(self) -> Config:
+        """The workflow."""
+        return self.market.config
+
+
+class Outcome(NamedTuple):
+    """How one trial ended; ``error`` is null where it went well."""
+
+    trial_id: str
+    error: str | None
+    started: dt.datetime
+    seconds: float
+
+
+def run_trial(setting: Setting, candidate: Candidate) -> Outcome:
+    """Run one trial over train and select and write its signals and performance.
+
+    Whatever a strategy raises is recorded with the trial and never stops the sweep.
+    """
+    started, begun = now(), time.perf_counter()
+    trial_id = names.trial_id(candidate.number)
+    try:
+        content, error = _measured(setting, candidate, trial_id), None
+    except Exception as failure:  # noqa: BLE001 - a user's strategy may raise anything
+        content, error = {}, f"{type(failure).__name__}: {failure}"
+    document = {**_identity(setting, candidate, trial_id), **_outcome(content, error)}
+    durability = setting.config.durability
+    write_document(
+        setting.workspace, names.TRIAL, trial_id, document, written_at=now(), durability=durability
+    )
+    return Outcome(trial_id, error, started, time.perf_counter() - begun)
+
+
+def write_trial_signals(
+    setting: Setting, candidate: Candidate, periods: Sequence[str], *, kind: FileKind, key: str
+) -> tuple[pl.DataFrame, Mapping[str, object]]:
+    """Run a strategy over periods, each with the prices up to its end, and write the signals it gives."""
+    parts = [_signals(setting, candidate, period) for period in periods]
+    signals = pl.concat(parts)
+    recorded = write_signal_file(
+        setting.workspace,
+        kind,
+        key,
+        signals,
+        strategy=candidate.strategy,
+        durability=setting.config.durability,
+    )
+    return signals, recorded
+
+
+def replay_signals(signals: pl.DataFrame, bars: Bars, *, config: Config) -> Replay:
+    """Replay what had been signalled by the last bar."""
+    known = signals.filter(pl.col("timestamp") <= bars.timestamps.max())
+    wanted = targets(known, bars, execution=config.execution, on_duplicate="error")
+    return replay(wanted.values, bars, execution=config.execution)
+
+
+def measured(replayed: Replay, *, config: Config) -> dict[str, Any]:
+    """Return every metric of a replay by name."""
+    return summarise(
+        replayed.bars,
+        replayed.trades,
+        periods_per_year=config.data.periods_per_year,
+        risk_free_rate=config.data.risk_free_rate,
+    )
+
+
+def counted(replayed: Replay) -> dict[str, Any]:
+    """Return what a performance document counts of a replay beside its metrics."""
+    times = replayed.bars["timestamp"]
+    return {
+        "trades": replayed.trades.height,
+        "open_trades": replayed.open_trades,
+        "bars": replayed.bars.height,
+        "exposure": replayed.bars["exposure"].mean(),
+        "ruined": list(replayed.ruined),
+        "period": {"start": clock.text(times[0]), "end": clock.text(times[-1])},
+    }
+
+
+def _measured(setting: Setting, candidate: Candidate, trial_id: str) -> dict[str, Any]:
+    config, market = setting.config, setting.market
+    signals, recorded = write_trial_signals(
+        setting, candidate, (TRAIN, SELECT), kind=names.SIGNALS, key=trial_id
+    )
+    train, select = (replay_signals(signals, market.bars(name), config=config) for name in (TRAIN, SELECT))
+    regimes = by_regime(
+        train.bars,
+        train.trades,
+        setting.labels,
+        periods_per_year=config.data.periods_per_year,
+        risk_free_rate=config.data.risk_free_rate,
+    )
+    return {
+        "metrics": measured(train, config=config),
+        **counted(train),
+        "period_name": TRAIN,
+        "metrics_by_period": {SELECT: {**measured(select, config=config), **counted(select)}},
+        "metrics_by_regime": regimes,
+        "signals": recorded,
+    }
+
+
+def _identity(setting: Setting, candidate: Candidate, trial_id: str) -> dict[str, Any]:
+    return {
+        "trial_id": trial_id,
+        "kind": "trial",
+        "strategy": candidate.strategy,
+        "parameters": dict(candidate.parameters),
+        "symbols": list(setting.market.symbols),
+        "periods_per_year": setting.config.data.periods_per_year,
+    }
+
+
+def _outcome(content: Mapping[str, Any], error: str | None) -> dict[str, Any]:
+    if error is None:
+        return {"status": "ok", "error": None, **content}
+    return {"status": "failed", "error": error, "metrics": {}, "trades": None, "period_name": TRAIN}
+
+
+def _signals(setting: Setting, candidate: Candidate, period: str) -> pl.DataFrame:
+    """What the strategy says at each bar of the period, seeing no price after the period's end."""
+    function = find_function(
+        candidate.function, folder=setting.folder, built_in=BUILT_IN, where=f"strategy {candidate.strategy!r}"
+    )
+    prices = setting.market.until(period)
+    answer = function(prices, candidate.parameters)
+    if not isinstance(answer, pl.DataFrame):
+        raise StrategyError(
+            f"strategy {candidate.strategy!r}",
+            found=type(answer).__name__,
+            expected=f"a Polars frame with {', '.join(STRATEGY_SIGNALS.names)}",
+            remedy="return one",
+        )
+    checked = STRATEGY_SIGNALS.check(answer, where=f"signals of strategy {candidate.strategy!r}")
+    thin = dense if setting.config.signals == "dense" else changes
+    return thin(checked, setting.market.bars(period))

@@ -1,0 +1,46 @@
+"""What every phase of one workflow is given."""
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from workspace_kit.config import Config
+from workspace_kit.flows.market import Market
+from workspace_kit.layout.names import Workspace
+
+_UTC = dt.UTC
+
+
+class Reporter(Protocol):
+    """Shows how far a piece of work has come; calling it again says that one more step is done."""
+
+    def __call__(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+        """Begin a piece of work of ``total`` steps; the context gives a function that counts one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """One workflow under way: where it writes, what was configured, what it trades, and who watches."""
+
+    workspace: Workspace
+    config: Config
+    folder: Path
+    market: Market
+    workers: int
+    reporter: Reporter
+
+    @property
+    def now(self) -> dt.datetime:
+        """The instant that documents are dated with."""
+        return now()
+
+
+def now() -> dt.datetime:
+    """Return this instant, naive in UTC, to the second; ``SOURCE_DATE_EPOCH`` where that is set."""
+    seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+    return dt.datetime.fromtimestamp(seconds, _UTC).replace(tzinfo=None)

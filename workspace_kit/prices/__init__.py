@@ -1,0 +1,10 @@
+"""MARKET: CSV, Parquet, JSONL and packaged samples become one price frame, with its digest.
+
+``source`` finds the bytes, ``shape`` makes them long, ``check`` types them and refuses what no return can be
+computed from, ``load`` does all three, ``market`` answers what the rest asks of prices.
+"""
+
+from workspace_kit.prices.load import Prices, load_prices
+from workspace_kit.prices.market import benchmark_closes, day_bounds, traded_symbols
+
+__all__ = ["Prices", "benchmark_closes", "day_bounds", "load_prices", "traded_symbols"]

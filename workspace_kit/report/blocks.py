@@ -1,0 +1,136 @@
+"""What panels are made of: notes, charts, tables and large figures, as values that a template lays out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from matplotlib.figure import Figure
+
+from workspace_kit.report.curves import NARROW, WIDE
+from workspace_kit.report.ink import svg_bytes
+from workspace_kit.report.svg import inline
+from workspace_kit.report.words import short
+
+_CELL_CHARACTERS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence or two."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing for wide and one for narrow screens; ``legend`` pairs an ink with its words."""
+
+    kind: ClassVar[str] = "chart"
+    caption: str
+    wide: str
+    narrow: str
+    legend: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Small drawings of one kind, side by side as space allows."""
+
+    kind: ClassVar[str] = "tiles"
+    caption: str
+    drawings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The few largest numbers: each a value, its name and what it compares with."""
+
+    kind: ClassVar[str] = "figures"
+    caption: str
+    items: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head; ``group`` stands above columns that belong together."""
+
+    title: str
+    group: str = ""
+    is_number: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell's words, the number it sorts by, and its shade: ``up-1`` to ``up-5``, ``down-1`` to ``down-5``."""
+
+    text: str
+    value: float | None = None
+    shade: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows under a common title; the first cell of a row names it."""
+
+    title: str
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table; a searchable one can be sorted and filtered, a folded one is closed at first."""
+
+    kind: ClassVar[str] = "grid"
+    key: str
+    caption: str
+    heads: tuple[Head, ...]
+    groups: tuple[Rows, ...]
+    is_searchable: bool = False
+    is_folded: bool = False
+    is_dense: bool = False
+
+    @property
+    def head_groups(self) -> list[tuple[str, int]]:
+        """Heads above heads with the columns each spans; none where no column has one."""
+        spans: list[tuple[str, int]] = []
+        for head in self.heads:
+            if spans and spans[-1][0] == head.group:
+                spans[-1] = (head.group, spans[-1][1] + 1)
+            else:
+                spans.append((head.group, 1))
+        return spans if any(group for group, _ in spans) else []
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are."""
+        return sum(len(group.rows) for group in self.groups)
+
+
+Block = Note | Chart | Tiles | Figures | Grid
+
+
+def chart(
+    key: str,
+    draw: Callable[[int], Figure],
+    *,
+    caption: str,
+    label: str,
+    legend: Sequence[tuple[str, str]] = (),
+) -> Chart:
+    """Draw for both widths; ``label`` says to a screen reader what is to be seen."""
+    wide, narrow = (
+        inline(svg_bytes(draw(width)), key=f"{key}-{width}", label=short(label, most=600))
+        for width in (WIDE, NARROW)
+    )
+    return Chart(caption=caption, wide=wide, narrow=narrow, legend=tuple(legend))
+
+
+def tile(key: str, figure: Figure, *, label: str) -> str:
+    """Return one small drawing."""
+    return inline(svg_bytes(figure), key=key, label=short(label, most=600))
+
+
+def text_cell(text: str | None) -> Cell:
+    """Return a cell of somebody's words, on one line, cut where they run long."""
+    return Cell(short(text, most=_CELL_CHARACTERS) if text else "–")

@@ -1,0 +1,273 @@
+"""Figures over time: growth, falls, rolling figures and regimes. Each takes numbers and returns a figure."""
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from workspace_kit.report.ink import INKS, blank, colour, place
+from workspace_kit.report.series import Floats, drawdown, growth, runs, thinned, values
+from workspace_kit.report.story import BENCHMARK, ENSEMBLE
+from workspace_kit.report.words import named, number, percent, short
+from workspace_kit.schema import BEAR, BULL
+
+Series = Mapping[str, pl.DataFrame]
+Periods = Mapping[str, tuple[dt.datetime, dt.datetime]]
+
+WIDE, NARROW = 860, 360
+_LADDERS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+_LABEL_HEIGHT = 14.0
+_STRANGERS = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
+
+
+class End(NamedTuple):
+    """A line's last point and the words beside it."""
+
+    height: float
+    text: str
+    ink: str
+
+
+def growth_chart(series: Series, periods: Periods, *, width: int) -> Figure:
+    """Draw what one unit became, on a log scale."""
+    figure = blank(width, 400 if width == WIDE else 280)
+    axes = _place(figure, width=width, top=44)
+    _draw_growth(axes, series, periods, pixels=width, is_labelled=width == WIDE)
+    return figure
+
+
+def drawdown_chart(series: Series, periods: Periods, *, width: int) -> Figure:
+    """Draw the falls from the running peak; the first series is filled."""
+    figure = blank(width, 260 if width == WIDE else 210)
+    axes = _place(figure, width=width, top=44)
+    _draw_drawdowns(axes, series, periods, pixels=width, is_labelled=width == WIDE)
+    return figure
+
+
+def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
+    """Draw Sharpe ratio above volatility, both over the year before each bar."""
+    height = 420 if width == WIDE else 380
+    figure = blank(width, height)
+    upper = _place(figure, width=width, top=44, bottom=height / 2 + 8)
+    lower = _place(figure, width=width, top=height / 2 + 32)
+    for axes, column, title in ((upper, "sharpe", "Sharpe ratio"), (lower, "volatility", "Volatility a year")):
+        ends = []
+        for name, frame in rolling.items():
+            known = frame.drop_nulls(column)
+            heights = known[column].to_numpy()
+            _line(axes, _days(known["timestamp"]), heights, ink=_ink(name, rolling), pixels=width)
+            if len(heights):
+                ends.append(End(float(heights[-1]), _end_text(name), _ink(name, rolling)))
+        _dress(axes, title, periods, names_periods=axes is upper)
+        if width == WIDE:
+            _label_ends(axes, ends)
+    upper.axhline(0.0, color=colour("faint"), linewidth=0.8)
+    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    lower.set_ylim(bottom=0.0)
+    return figure
+
+
+def regimes_chart(benchmark: pl.DataFrame, regimes: pl.DataFrame, periods: Periods, *, width: int) -> Figure:
+    """Draw the benchmark's growth over its regimes."""
+    figure = blank(width, 300 if width == WIDE else 240)
+    axes = _place(figure, width=width, top=44)
+    _shade(axes, regimes)
+    _draw_growth(axes, {BENCHMARK: benchmark}, periods, pixels=width, is_labelled=width == WIDE)
+    return figure
+
+
+def overview(
+    series: Series, falls: Series, regimes: pl.DataFrame, periods: Periods, *, title: str, subtitle: str
+) -> Figure:
+    """Draw growth over the regimes, and the falls below: one picture that stands alone."""
+    width, height = 1000, 625
+    figure = blank(width, height)
+    figure.text(0.03, 0.955, short(title, most=80), fontsize=18, fontweight="bold", va="center")
+    figure.text(0.03, 0.915, short(subtitle, most=150), fontsize=10.5, color=colour("muted"), va="center")
+    upper = place(figure, left=56, right=150, top=104, bottom=240)
+    lower = place(figure, left=56, right=150, top=430, bottom=40)
+    for axes in (upper, lower):
+        _shade(axes, regimes)
+    _draw_growth(upper, series, periods, pixels=2 * width, is_labelled=True)
+    _draw_drawdowns(lower, falls, periods, pixels=2 * width, is_labelled=True)
+    return figure
+
+
+def _place(figure: Figure, *, width: int, top: float, bottom: float = 30.0) -> Axes:
+    return place(figure, left=48 if width == WIDE else 44, right=150 if width == WIDE else 10, top=top, bottom=bottom)
+
+
+def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, is_labelled: bool) -> None:
+    axes.set_yscale("log")
+    ends = []
+    for name, frame in reversed(series.items()):
+        equity = growth(values(frame))
+        alive = equity > 0.0
+        _line(axes, _days(frame["timestamp"])[alive], equity[alive], ink=_ink(name, series), pixels=pixels)
+        if len(equity) and alive[-1]:
+            ends.append(End(float(equity[-1]), f"{_end_text(name)}  {_multiple(equity[-1])}", _ink(name, series)))
+    axes.yaxis.set_major_locator(FixedLocator(_growth_ticks(*axes.get_ylim())))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _multiple(value)))
+    _dress(axes, "Growth of 1, log scale", periods, names_periods=True)
+    if is_labelled:
+        _label_ends(axes, ends)
+
+
+def _draw_drawdowns(axes: Axes, series: Series, periods: Periods, *, pixels: int, is_labelled: bool) -> None:
+    ends = []
+    for order, (name, frame) in enumerate(series.items()):
+        days, falls = thinned(_days(frame["timestamp"]), drawdown(values(frame)), pixels=pixels)
+        ink = _ink(name, series)
+        if order == 0:
+            axes.fill_between(days, falls, 0.0, color=colour(ink), alpha=0.18, linewidth=0.0)
+        _line(axes, days, falls, ink=ink, pixels=pixels)
+        if len(falls):
+            ends.append(End(float(falls[-1]), _end_text(name), ink))
+    axes.set_ylim(top=0.0)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    _dress(axes, "Fall from the running peak", periods, names_periods=True)
+    if is_labelled:
+        _label_ends(axes, ends)
+
+
+def _line(axes: Axes, days: Floats, heights: Floats, *, ink: str, pixels: int) -> None:
+    across, up = thinned(days, heights, pixels=pixels)
+    axes.plot(
+        across,
+        up,
+        color=colour(ink),
+        linewidth=2.0 if ink == ENSEMBLE else 1.2,
+        linestyle=(0, (4, 2)) if ink == BENCHMARK else "-",
+        marker="o" if len(across) == 1 else "",
+        markersize=4,
+    )
+
+
+def _ink(name: str, series: Series) -> str:
+    """Return a series' own ink; series without one take inks in turn, in the order they come."""
+    if name in INKS:
+        return name
+    return _STRANGERS[list(series).index(name) % len(_STRANGERS)]
+
+
+def _end_text(name: str) -> str:
+    return short(named(name), most=20)
+
+
+def _multiple(value: float) -> str:
+    return f"{number(value, decimals=0) if 1_000 <= value < 1e6 else f'{value:.3g}'}×"
+
+
+def _growth_ticks(low: float, high: float) -> Sequence[float]:
+    """Return three to eight round levels between two positive ones."""
+    decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for ladder in _LADDERS:
+        ticks = [float(decade * step) for decade in decades for step in ladder if low <= decade * step <= high]
+        if len(ticks) >= 3:
+            return ticks[:: math.ceil(len(ticks) / 8)]
+    return [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+
+
+def _dress(axes: Axes, title: str, periods: Periods, *, names_periods: bool) -> None:
+    axes.set_title(title, color=colour("muted"), pad=22 if names_periods else 8)
+    locator = AutoDateLocator(minticks=3, maxticks=8 if axes.bbox.width > NARROW else 5)
+    axes.xaxis.set_major_locator(locator)
+    numeric = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
+    axes.xaxis.set_major_formatter(
+        ConciseDateFormatter(locator, formats=numeric, zero_formats=numeric, show_offset=False)
+    )
+    _mark_periods(axes, periods, is_named=names_periods)
+
+
+def _mark_periods(axes: Axes, periods: Periods, *, is_named: bool) -> None:
+    low, high = axes.get_xlim()
+    for name, (start, end) in periods.items():
+        first, last = (float(date2num(instant)) for instant in (start, end))
+        if last < low or first > high:
+            continue
+        if low < first < high:
+            axes.axvline(first, color=colour("muted"), linewidth=0.8, ymax=1.0 if not is_named else 1.05, clip_on=False)
+        if is_named:
+            axes.annotate(
+                name,
+                (max(first, low), 1.0),
+                xycoords=axes.get_xaxis_transform(),
+                xytext=(4, 5),
+                textcoords="offset points",
+                fontsize=10.5,
+                color=colour("muted"),
+            )
+    axes.set_xlim(low, high)
+
+
+def _shade(axes: Axes, regimes: pl.DataFrame) -> None:
+    stretches = runs(regimes)
+    for regime in (BULL, BEAR):
+        spans = stretches.filter(pl.col("regime") == regime)
+        if spans.height:
+            outline = _boxes(_days(spans["start"]), _days(spans["end"]))
+            axes.add_artist(
+                PathPatch(
+                    outline,
+                    transform=axes.get_xaxis_transform(),
+                    facecolor=colour(regime),
+                    alpha=0.2,
+                    linewidth=0.0,
+                    zorder=0,
+                )
+            )
+
+
+def _boxes(left: Floats, right: Floats) -> Path:
+    """Return one outline of many boxes from the bottom to the top of the axes."""
+    corners = np.empty((len(left), 5, 2))
+    corners[:, :, 0] = np.column_stack((left, right, right, left, left))
+    corners[:, :, 1] = (0.0, 0.0, 1.0, 1.0, 0.0)
+    codes = np.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(left))
+    return Path(corners.reshape(-1, 2), codes)
+
+
+def _days(times: pl.Series) -> Floats:
+    return np.asarray(date2num(times.to_numpy()), dtype=np.float64)
+
+
+def _label_ends(axes: Axes, ends: Sequence[End]) -> None:
+    """Write each line's name beside its last point, apart from the others."""
+    to_pixels = axes.transData.transform
+    low, high = axes.get_xlim()
+    wanted = sorted((float(to_pixels((high, end.height))[1]), end) for end in ends)
+    for (_, end), at in zip(wanted, _apart([height for height, _ in wanted], axes), strict=True):
+        axes.annotate(
+            end.text,
+            (1.0, 0.0),
+            xycoords="axes fraction",
+            xytext=(8, at - axes.bbox.y0),
+            textcoords="offset points",
+            fontsize=11,
+            color=colour(end.ink),
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def _apart(heights: Sequence[float], axes: Axes) -> list[float]:
+    """Move ascending heights apart to a line's height, as little as staying inside the axes allows."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + _LABEL_HEIGHT) if placed else max(height, axes.bbox.y0))
+    ceiling = axes.bbox.y1
+    for at in reversed(range(len(placed))):
+        placed[at] = min(placed[at], ceiling)
+        ceiling = placed[at] - _LABEL_HEIGHT
+    return placed

@@ -1,0 +1,283 @@
+"""Figures over trials: parameter surfaces, train against select, correlations, weights."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+from workspace_kit.report.curves import WIDE
+from workspace_kit.report.ink import blank, colour, place
+from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE
+from workspace_kit.report.trials import Clusters, Square, Surface
+from workspace_kit.report.words import metric as metric_text
+from workspace_kit.report.words import named, number, percent, short
+
+_SMALL = 400
+_MOST_NUMBERED = 120
+_MOST_NAMED = 50
+_MOST_VECTORS = 1_500
+_FULL = 0.85
+
+Item = TypeVar("Item")
+
+
+def surface_chart(surface: Surface, *, metric: str, scale: tuple[float, float]) -> Figure:
+    """Draw a metric over two parameters as shaded cells, the best outlined; over one as a line.
+
+    ``scale`` is the metric's range over all strategies, so that a shade means the same on each.
+    """
+    return _cells_chart(surface, metric=metric, scale=scale) if surface.y else _line_chart(surface, metric=metric)
+
+
+def _cells_chart(surface: Surface, *, metric: str, scale: tuple[float, float]) -> Figure:
+    rows, columns = surface.cells.shape
+    figure = blank(_SMALL, min(max(64 + 36 * rows, 170), 400))
+    axes = place(figure, left=64, right=8, top=30, bottom=44)
+    low, high = scale
+    depth = (surface.cells - low) / (high - low) if high > low else np.zeros_like(surface.cells)
+    _image(axes, _tint(ENSEMBLE, 0.06 + (_FULL - 0.06) * np.nan_to_num(depth, nan=-0.06 / (_FULL - 0.06))))
+    if rows * columns <= _MOST_NUMBERED:
+        _write_cells(axes, surface.cells, metric=metric)
+    row, column = surface.best
+    axes.add_patch(
+        Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=colour("ink"), linewidth=2.0, clip_on=False)
+    )
+    _name_settings(axes, surface)
+    _title(axes, surface.strategy)
+    return figure
+
+
+def _line_chart(surface: Surface, *, metric: str) -> Figure:
+    figure = blank(_SMALL, 208)
+    axes = place(figure, left=64, right=16, top=30, bottom=44)
+    heights = surface.cells[0]
+    axes.plot(surface.xs, heights, color=colour(ENSEMBLE), marker="o", markersize=4)
+    at = surface.best[1]
+    axes.plot(
+        [surface.xs[at]], [heights[at]], "o", markersize=9, markerfacecolor="none", markeredgecolor=colour("ink")
+    )
+    axes.margins(x=0.06, y=0.2)
+    axes.xaxis.set_major_locator(FixedLocator(_sample(surface.xs, most=8)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _setting(value)))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+    axes.set_xlabel(short(surface.x, most=40))
+    _title(axes, surface.strategy)
+    return figure
+
+
+def scatter_chart(
+    pairs: pl.DataFrame, *, metric: str, hurdle: float | None, candidates: Mapping[str, str], width: int
+) -> Figure:
+    """Draw each trial's metric on select against train, the hurdle of luck and the ones that were chosen."""
+    figure = blank(width, 420 if width == WIDE else 340)
+    axes = place(figure, left=56, right=24, top=36, bottom=44)
+    axes.grid(visible=True, axis="both")
+    for kind, size, opacity in (("ensemble", 9, 0.25), ("trial", 26, 0.75)):
+        some = pairs.filter(pl.col("kind") == kind)
+        axes.scatter(
+            some["train"],
+            some["select"],
+            s=size,
+            color=colour("faint" if kind == "ensemble" else "muted"),
+            alpha=opacity,
+            linewidths=0.0,
+            rasterized=some.height > _MOST_VECTORS,
+        )
+    axes.margins(0.08)
+    _mark_equal(axes)
+    if hurdle is not None:
+        _mark_hurdle(axes, hurdle)
+    for series in (BEST_SINGLE, ENSEMBLE):
+        _mark_candidate(axes, pairs.filter(pl.col("trial_id") == candidates.get(series)), series)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+    axes.set_xlabel(f"{named(metric)} on train")
+    axes.set_title(f"{named(metric)} on select", color=colour("muted"))
+    return figure
+
+
+def distribution_chart(values: np.ndarray, *, metric: str, hurdle: float | None, width: int) -> Figure:
+    """Draw how a metric is spread over the trials, with the hurdle of luck."""
+    figure = blank(width, 240)
+    axes = place(figure, left=56, right=24, top=36, bottom=44)
+    axes.hist(values, bins=min(30, max(5, round(math.sqrt(len(values))) * 2)), color=colour("muted"), alpha=0.75, rwidth=0.9)
+    if hurdle is not None:
+        _mark_hurdle(axes, hurdle)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+    axes.margins(x=0.04)
+    axes.set_xlabel(named(metric))
+    axes.set_title("Trials", color=colour("muted"))
+    return figure
+
+
+def correlation_chart(groups: Clusters, strategies: Mapping[str, str], *, width: int) -> Figure:
+    """Draw correlations in cluster order with their tree; colours are fixed to [−1, 1]."""
+    is_named = width == WIDE and len(groups.trials) <= _MOST_NAMED
+    left, tree = (150, 70) if is_named else (8, 40)
+    side = (min(width, 720) if width == WIDE else width) - left - 8
+    figure = blank(left + side + 8, side + tree + 52)
+    axes = place(figure, left=left, right=8, top=tree + 4, bottom=48)
+    _image(axes, _diverging(groups.matrix))
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks(range(len(groups.trials)) if is_named else [])
+    axes.set_yticklabels([_trial_label(trial, strategies) for trial in groups.trials] if is_named else [], fontsize=9)
+    axes.spines["bottom"].set_visible(False)
+    _tree(place(figure, left=left, right=8, top=0, bottom=side + 50), groups)
+    _scale(place(figure, left=left, right=8 + side - min(side, 240), top=side + tree + 20, bottom=22))
+    return figure
+
+
+def weights_chart(members: Sequence[str], weights: Sequence[float], *, width: int) -> Figure:
+    """Draw each member's share of capital, and equal weight as a mark."""
+    figure = blank(width, 34 * len(members) + 40)
+    axes = place(figure, left=130, right=60, top=24, bottom=16)
+    places = range(len(members))
+    axes.barh(places, weights, height=0.56, color=colour(ENSEMBLE))
+    axes.axvline(1 / len(members), color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
+    axes.annotate(
+        "equal weight",
+        (1 / len(members), 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="center",
+        fontsize=10.5,
+        color=colour("muted"),
+    )
+    for at, weight in zip(places, weights, strict=True):
+        axes.annotate(percent(weight), (max(weight, 0.0), at), xytext=(6, 0), textcoords="offset points", va="center")
+    axes.set_yticks(places, [short(member, most=18) for member in members])
+    axes.tick_params(axis="y", labelcolor=colour("ink"))
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    return figure
+
+
+def _image(axes: Axes, pixels: np.ndarray) -> None:
+    axes.imshow(pixels, aspect="auto", interpolation="none", origin="upper")
+
+
+def _tint(ink: str, opacity: Square) -> np.ndarray:
+    """Return pixels of one ink, so that paper of either theme shines through."""
+    pixels = np.empty((*opacity.shape, 4))
+    pixels[..., :3] = to_rgb(colour(ink))
+    pixels[..., 3] = np.clip(opacity, 0.0, 1.0)
+    return pixels
+
+
+def _diverging(matrix: Square) -> np.ndarray:
+    pixels = _tint("gain", np.abs(np.nan_to_num(matrix)))
+    pixels[matrix < 0.0, :3] = to_rgb(colour("loss"))
+    return pixels
+
+
+def _write_cells(axes: Axes, cells: Square, *, metric: str) -> None:
+    for (row, column), value in np.ndenumerate(cells):
+        if math.isfinite(value):
+            axes.text(column, row, metric_text(metric, value), ha="center", va="center", fontsize=10.5)
+
+
+def _name_settings(axes: Axes, surface: Surface) -> None:
+    across, down = _sample(range(len(surface.xs)), most=10), _sample(range(len(surface.ys)), most=10)
+    axes.set_xticks(across, [_setting(surface.xs[at]) for at in across])
+    axes.set_yticks(down, [_setting(surface.ys[at]) for at in down])
+    axes.set_xlabel(short(surface.x, most=40))
+    axes.set_ylabel(short(surface.y or "", most=24))
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _sample(items: Sequence[Item], *, most: int) -> list[Item]:
+    return list(items[:: max(1, math.ceil(len(items) / most))])
+
+
+def _setting(value: float) -> str:
+    return number(value, decimals=0) if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
+
+
+def _title(axes: Axes, text: str) -> None:
+    axes.set_title(short(text, most=40), pad=8)
+
+
+def _mark_equal(axes: Axes) -> None:
+    low = max(axes.get_xlim()[0], axes.get_ylim()[0])
+    high = min(axes.get_xlim()[1], axes.get_ylim()[1])
+    if low < high:
+        limits = axes.get_xlim(), axes.get_ylim()
+        axes.plot([low, high], [low, high], color=colour("faint"), linewidth=0.9)
+        axes.annotate(
+            "as good on select", (high, high), xytext=(-4, -12), textcoords="offset points", ha="right",
+            fontsize=10, color=colour("muted"),
+        )
+        axes.set_xlim(limits[0])
+        axes.set_ylim(limits[1])
+
+
+def _mark_hurdle(axes: Axes, hurdle: float) -> None:
+    axes.axvline(hurdle, color=colour("loss"), linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.annotate(
+        f"luck alone reaches {number(hurdle, decimals=2)}",
+        (hurdle, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(5, -12),
+        textcoords="offset points",
+        fontsize=10.5,
+        color=colour("loss"),
+    )
+
+
+def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str) -> None:
+    for train, select in rows.select("train", "select").iter_rows():
+        axes.plot([train], [select], "o", color=colour(series), markersize=8)
+        axes.annotate(
+            named(series), (train, select), xytext=(8, 0), textcoords="offset points", va="center", fontsize=11,
+            color=colour(series),
+        )
+
+
+def _trial_label(trial: str, strategies: Mapping[str, str]) -> str:
+    strategy = strategies.get(trial)
+    return short(f"{strategy} {trial}" if strategy else trial, most=24)
+
+
+def _tree(axes: Axes, groups: Clusters) -> None:
+    """Draw the joins above the matrix, each as high as the distance at which it joins."""
+    count = len(groups.trials)
+    order = {old: new for new, old in enumerate(groups.order)}
+    at = [float(order[trial]) for trial in range(count)]
+    height = [0.0] * count
+    brackets = []
+    for left, right, distance, _ in groups.joins:
+        one, other = int(left), int(right)
+        brackets.append([(at[one], height[one]), (at[one], distance), (at[other], distance), (at[other], height[other])])
+        at.append((at[one] + at[other]) / 2)
+        height.append(float(distance))
+    axes.add_collection(LineCollection(brackets, colors=colour("muted"), linewidths=0.8))
+    axes.set_xlim(-0.5, count - 0.5)
+    axes.set_ylim(0.0, max(height, default=0.0) * 1.05 or 1.0)
+    axes.set_axis_off()
+
+
+def _scale(axes: Axes) -> None:
+    axes.imshow(
+        _diverging(np.linspace(-1.0, 1.0, 81)[np.newaxis]), aspect="auto", interpolation="none", extent=(-1, 1, 0, 1)
+    )
+    axes.set_xticks([-1, 0, 1], [number(at, decimals=0) for at in (-1, 0, 1)])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)

@@ -1,0 +1,108 @@
+"""How numbers, dates and names read on a page: one spelling for each, and an en dash for what does not exist."""
+
+import datetime as dt
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+
+from workspace_kit.report.story import BENCHMARK, BEST_SINGLE, BUY_AND_HOLD, ENSEMBLE, EQUAL_WEIGHT
+from workspace_kit.schema import BEAR, BULL, NEUTRAL
+
+NOTHING = "–"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NAMES: Mapping[str, str] = {
+    ENSEMBLE: "Ensemble",
+    EQUAL_WEIGHT: "Equal weight",
+    BEST_SINGLE: "Best single trial",
+    BUY_AND_HOLD: "Buy and hold",
+    BENCHMARK: "Benchmark",
+    BULL: "Bull",
+    BEAR: "Bear",
+    NEUTRAL: "Neutral",
+    "total_return": "Return",
+    "cagr": "Growth a year",
+    "volatility": "Volatility",
+    "sharpe_ratio": "Sharpe",
+    "sortino_ratio": "Sortino",
+    "max_drawdown": "Drawdown",
+    "win_rate": "Win rate",
+}
+PERCENTAGES = frozenset({"total_return", "cagr", "volatility", "max_drawdown", "win_rate"})
+
+_NBSP = "\u00a0"
+_MINUS = "\u2212"
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def named(name: str) -> str:
+    """Return the words for a series, regime or metric; a trial's or a stranger's name as it stands."""
+    return NAMES.get(name, name)
+
+
+def number(value: float | None, *, decimals: int) -> str:
+    """Return a number with a true minus sign and thousands apart; nothing for null, NaN and infinity."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:,.{decimals}f}".replace("-", _MINUS).replace(",", "\u202f")
+
+
+def percent(value: float | None, *, decimals: int = 1) -> str:
+    """Return a share as a percentage."""
+    text = number(None if value is None else value * 100, decimals=decimals)
+    return text if text == NOTHING else f"{text}{_NBSP}%"
+
+
+def count(value: int | None) -> str:
+    """Return a whole number."""
+    return number(value, decimals=0)
+
+
+def metric(name: str, value: float | None) -> str:
+    """Return a metric's value in its unit: a percentage, or a ratio with two decimals."""
+    return percent(value) if name in PERCENTAGES else number(value, decimals=2)
+
+
+def date(instant: dt.date | None) -> str:
+    """Return a day, the same in every locale."""
+    return NOTHING if instant is None else f"{instant.day}{_NBSP}{MONTHS[instant.month - 1]}{_NBSP}{instant.year}"
+
+
+def span(start: dt.date | None, end: dt.date | None) -> str:
+    """Return first and last day."""
+    return f"{date(start)} to {date(end)}"
+
+
+def printable(text: str) -> str:
+    """Return a text with control, bidirectional and other unseen characters spelled out as ``\\u202e``."""
+    if text.isprintable():
+        return text
+    return "".join(character if _is_seen(character) else f"\\u{ord(character):04x}" for character in text)
+
+
+def _is_seen(character: str) -> bool:
+    return character == "\n" or unicodedata.category(character) not in _UNSEEN
+
+
+def short(text: str, *, most: int) -> str:
+    """Return a text on one line, printable and of at most so many characters."""
+    line = " ".join(printable(text[: most + 1]).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def parameters(text: str | None, *, most: int) -> str:
+    """Return parameters, given as a JSON object, in words: ``lookback 12, threshold 0.02``."""
+    if text is None:
+        return NOTHING
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return short(text, most=most)
+    if not isinstance(document, dict):
+        return short(text, most=most)
+    return short(", ".join(f"{name} {_plain(value)}" for name, value in document.items()), most=most) or NOTHING
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
