@@ -98,8 +98,9 @@ def weigh(member_returns: Array, weights: Array) -> Array:
 def choose(weights: Array, scores: Sequence[float | None], *, metric: str) -> Choice:
     """Choose the weight set with the highest score.
 
-    Of equal scores the set nearest to equal weight wins, then the first. Where every score is missing or negative (a drawdown is never positive and exempt), the set nearest to
-    equal weight is chosen and the reason given.
+    Of equal scores the set nearest to equal weight wins, then the first. Where every score is missing or
+    negative (a drawdown is never positive and exempt), the set nearest to equal weight is chosen and the
+    reason given.
     """
     distance = _distance_from_equal(weights)
     known = [(score, index) for index, score in enumerate(scores) if score is not None]

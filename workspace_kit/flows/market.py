@@ -19,15 +19,17 @@ from workspace_kit.schema import PERIODS
 class Market:
     """Prices of the traded symbols (long, by symbol and time), the benchmark's closes, and the periods.
 
-    ``digest`` is that of the whole source; ``warnings`` are suspected splits and caveats in plain words.
+    ``source`` says where they came from and what a reader of results must know; ``digest`` is that of the
+    whole source; ``warnings`` are suspicious moves.
     """
 
     config: Config
     prices: pl.DataFrame
     symbols: tuple[str, ...]
     benchmark: pl.DataFrame
+    source: str
     digest: str
-    warnings: tuple[str, ...]
+    warnings: pl.DataFrame
 
     @cached_property
     def bounds(self) -> Mapping[str, tuple[dt.datetime, dt.datetime]]:
@@ -63,12 +65,13 @@ class Market:
 def load_market(config: Config, *, folder: Path) -> Market:
     """Load what a configuration names; relative paths start at ``folder``."""
     prices = load_prices(config.data, folder=folder)
-    symbols = traded_symbols(prices, config.data)
+    symbols = traded_symbols(prices.frame, config.data)
     return Market(
         config,
         prices.frame.filter(pl.col("symbol").is_in(symbols)),
         tuple(symbols),
-        benchmark_closes(prices, config.data),
+        benchmark_closes(prices.frame, config.data),
+        prices.source,
         prices.digest,
-        tuple(prices.warnings),
+        prices.warnings,
     )

@@ -3,8 +3,8 @@
 import datetime as dt
 import os
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,14 +13,18 @@ from workspace_kit.config import Config
 from workspace_kit.flows.market import Market
 from workspace_kit.layout.names import Workspace
 
-_UTC = dt.UTC
-
 
 class Reporter(Protocol):
-    """Shows how far a piece of work has come; calling it again says that one more step is done."""
+    """Shows how far a piece of work has come."""
 
     def __call__(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
         """Begin a piece of work of ``total`` steps; the context gives a function that counts one step."""
+
+
+@contextmanager
+def silent(_what: str, _total: int) -> Iterator[Callable[[], None]]:
+    """Show nothing."""
+    yield lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +47,4 @@ class Trip:
 def now() -> dt.datetime:
     """Return this instant, naive in UTC, to the second; ``SOURCE_DATE_EPOCH`` where that is set."""
     seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
-    return dt.datetime.fromtimestamp(seconds, _UTC).replace(tzinfo=None)
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).replace(tzinfo=None)

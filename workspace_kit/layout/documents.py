@@ -346,20 +346,18 @@ def _returns(document: Document, data: bytes) -> Rows:
 
 
 def _correlations(document: Document, data: bytes) -> Rows:
-    """Read the matrix; how many bars each pair rests on stands in the file beside it."""
+    """Read each pair once; how many bars they rest on stands in the file beside the matrix."""
     for row in _csv(data):
-        first, *others = row.items()
-        for trial, value in others:
-            yield (
-                "correlations",
-                {
-                    "kind": "returns",
-                    "trial_a": first[1],
-                    "trial_b": trial,
-                    "correlation": _float(value),
-                    "bars": document.count(document.beside, "bars"),
-                },
-            )
+        (_, trial), *cells = row.items()
+        others = [name for name, _ in cells]
+        for other, value in cells[others.index(trial) + 1 :]:
+            yield "correlations", {
+                "kind": "returns",
+                "trial_a": trial,
+                "trial_b": other,
+                "correlation": _float(value),
+                "bars": document.count(document.beside, "bars"),
+            }
 
 
 _TABLE_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {

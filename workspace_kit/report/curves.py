@@ -64,9 +64,9 @@ def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
         for name, frame in rolling.items():
             known = frame.drop_nulls(column)
             heights = known[column].to_numpy()
-            _line(axes, _days(known["timestamp"]), heights, ink=_ink(name, rolling), pixels=width)
+            _line(axes, _days(known["timestamp"]), heights, ink=ink_of(name, rolling), pixels=width)
             if len(heights):
-                ends.append(End(float(heights[-1]), _end_text(name), _ink(name, rolling)))
+                ends.append(End(float(heights[-1]), _end_text(name), ink_of(name, rolling)))
         _dress(axes, title, periods, names_periods=axes is upper)
         if width == WIDE:
             _label_ends(axes, ends)
@@ -112,9 +112,9 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
     for name, frame in reversed(series.items()):
         equity = growth(values(frame))
         alive = equity > 0.0
-        _line(axes, _days(frame["timestamp"])[alive], equity[alive], ink=_ink(name, series), pixels=pixels)
+        _line(axes, _days(frame["timestamp"])[alive], equity[alive], ink=ink_of(name, series), pixels=pixels)
         if len(equity) and alive[-1]:
-            ends.append(End(float(equity[-1]), f"{_end_text(name)}  {_multiple(equity[-1])}", _ink(name, series)))
+            ends.append(End(float(equity[-1]), f"{_end_text(name)}  {_multiple(equity[-1])}", ink_of(name, series)))
     axes.yaxis.set_major_locator(FixedLocator(_growth_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _multiple(value)))
@@ -127,7 +127,7 @@ def _draw_drawdowns(axes: Axes, series: Series, periods: Periods, *, pixels: int
     ends = []
     for order, (name, frame) in enumerate(series.items()):
         days, falls = thinned(_days(frame["timestamp"]), drawdown(values(frame)), pixels=pixels)
-        ink = _ink(name, series)
+        ink = ink_of(name, series)
         if order == 0:
             axes.fill_between(days, falls, 0.0, color=colour(ink), alpha=0.18, linewidth=0.0)
         _line(axes, days, falls, ink=ink, pixels=pixels)
@@ -154,7 +154,7 @@ def _line(axes: Axes, days: Floats, heights: Floats, *, ink: str, pixels: int) -
     )
 
 
-def _ink(name: str, series: Series) -> str:
+def ink_of(name: str, series: Series) -> str:
     """Return a series' own ink; series without one take inks in turn, in the order they come."""
     if name in INKS:
         return name

@@ -2,22 +2,24 @@
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import polars as pl
 
 from workspace_kit.report import words
 from workspace_kit.report.blocks import Block, Cell, Figures, Grid, Head, Note, Rows, chart
-from workspace_kit.report.curves import drawdown_chart, growth_chart, rolling_chart
+from workspace_kit.report.curves import Series, drawdown_chart, growth_chart, ink_of, rolling_chart
 from workspace_kit.report.series import (
     by_month,
     by_series,
     by_year,
+    drawdown,
+    growth,
     is_monthly_or_finer,
     rolling_year,
     summary,
+    values,
     within,
     worst_drawdowns,
 )
@@ -31,7 +33,7 @@ _HEADS = (Head("", is_number=False), *(Head(title) for title in ("Return", "Shar
 _MOST_SERIES = 5
 _WORST = 10
 _SHORTEST_YEAR = 4
-_FRESH = "Every period starts with fresh, flat accounts; the periods are chained here."
+_CHAINED = "Every period starts with fresh, flat accounts; the periods are chained here."
 
 
 def curves_of(story: Story) -> dict[str, pl.DataFrame]:
@@ -41,7 +43,7 @@ def curves_of(story: Story) -> dict[str, pl.DataFrame]:
     return known or dict(list(series.items())[:_MOST_SERIES])
 
 
-def main_and_reference(series: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def main_and_reference(series: Series) -> dict[str, pl.DataFrame]:
     """Return the first series, and what it is held against: buy and hold, else the benchmark."""
     chosen = [*list(series)[:1], *[name for name in (BUY_AND_HOLD, BENCHMARK) if name in series][:1]]
     return {name: series[name] for name in chosen}
@@ -59,7 +61,7 @@ def headline(story: Story) -> list[Block]:
         return []
     latest = next(period for period in reversed(PERIODS) if table[period])
     caption = "Candidates in each period, net of cost. Sharpe ratios are annualised."
-    return [*_largest(story, latest, table[latest]), Grid("headline-table", caption, _HEADS, groups)]
+    return [_largest(story, latest, table[latest]), Grid("headline-table", caption, _HEADS, groups)]
 
 
 def _candidates(story: Story, period: str) -> Iterator[tuple[str, Numbers]]:
@@ -82,7 +84,7 @@ def _stated(story: Story, name: str, period: str) -> Numbers:
         rows = story.table("validations").filter(pl.col("candidate") == name)
     else:
         rows = story.table("performance").filter(
-            pl.col("trial_id") == story.candidates.get(name), pl.col("period") == period
+            pl.col("trial_id") == pl.lit(story.candidates.get(name), dtype=pl.String), pl.col("period") == period
         )
     return next(rows.select(_SHOWN).iter_rows(named=True), {})
 
@@ -100,18 +102,18 @@ def _in_unit(key: str, value: float | None) -> str:
     return words.number(value, decimals=0) if key == "trades" else words.metric(key, value)
 
 
-def _largest(story: Story, period: str, rows: Mapping[str, Numbers]) -> Iterator[Figures]:
+def _largest(story: Story, period: str, rows: Mapping[str, Numbers]) -> Figures:
     main, *others = rows
     against = next((name for name in (BUY_AND_HOLD, BENCHMARK) if name in others), None)
     items = tuple(
         (
             _in_unit(key, rows[main].get(key)),
-            title.title,
+            head.title,
             f"{words.named(against)} {_in_unit(key, rows[against].get(key))}" if against else "",
         )
-        for key, title in zip(_SHOWN[:4], _HEADS[1:5], strict=True)
+        for key, head in zip(_SHOWN[:4], _HEADS[1:5], strict=True)
     )
-    yield Figures(f"{words.named(main)} on {_period_title(story, period).lower().replace(', ', ': ', 1)}", items)
+    return Figures(f"{words.named(main)}, {_period_title(story, period)}", items)
 
 
 def equity(story: Story) -> list[Block]:
@@ -119,28 +121,134 @@ def equity(story: Story) -> list[Block]:
     series = curves_of(story)
     if not series:
         return []
-    ends = "; ".join(
-        f"{words.named(name)} {words.percent(summary(frame, periods_per_year=None, risk_free_rate=0.0)['total_return'])}"
-        for name, frame in series.items()
-    )
     return [
         chart(
             "equity",
-            partial(_draw_growth, series, story),
-            caption=f"Growth of one unit, net of cost, on a log scale. {_FRESH}",
-            label=f"Line chart of growth, {_days(series)}. Total return: {ends}.",
+            lambda width: growth_chart(series, story.periods, width=width),
+            caption=f"Growth of one unit, net of cost, on a log scale. {_CHAINED}",
+            label=f"Growth of one unit, {_days(series)}. Total return: {_totals(series)}.",
             legend=_legend(series),
         )
     ]
 
 
-def _draw_growth(series: Mapping[str, pl.DataFrame], story: Story, width: int):
-    return growth_chart(series, story.periods, width=width)
+def falls(story: Story) -> list[Block]:
+    """Return the falls from the running peak, and the worst of them."""
+    series = main_and_reference(curves_of(story))
+    if not series:
+        return []
+    name = next(iter(series))
+    worst = worst_drawdowns(series[name], most=_WORST)
+    drawn = chart(
+        "falls",
+        lambda width: drawdown_chart(series, story.periods, width=width),
+        caption=f"Distance from the running peak, in percent. {_CHAINED}",
+        label=f"Drawdowns, {_days(series)}. Deepest: {_deepest(series)}.",
+        legend=_legend(series),
+    )
+    heads = tuple(Head(title, is_number=title != "Peak") for title in ("Peak", "Trough", "Recovered", "Depth", "Bars"))
+    caption = f"{words.named(name)}: the {_WORST} deepest falls; bars from peak to recovery, or to the last bar."
+    if not worst.height:
+        return [drawn, Note(f"{words.named(name)} never fell below its peak.")]
+    return [drawn, Grid("worst-falls", caption, heads, (Rows("", tuple(map(_fall_row, worst.iter_rows()))),))]
 
 
-def _legend(series: Mapping[str, pl.DataFrame]) -> list[tuple[str, str]]:
-    return []
+def _fall_row(fall: tuple[float, dt.datetime, dt.datetime, dt.datetime | None, int]) -> tuple[Cell, ...]:
+    depth, peak, trough, recovery, bars = fall
+    return (
+        Cell(words.date(peak)),
+        Cell(words.date(trough)),
+        Cell(words.date(recovery) if recovery else "not yet"),
+        Cell(words.percent(depth), depth),
+        Cell(words.count(bars), bars),
+    )
 
 
-def _days(series: Mapping[str, pl.DataFrame]) -> str:
-    return ""
+def calendar(story: Story) -> list[Block]:
+    """Return the returns of each month and year, or of each year where bars are longer than a month."""
+    series = curves_of(story)
+    if not series:
+        return []
+    yearly = {name: dict(by_year(frame).iter_rows()) for name, frame in series.items()}
+    name, main = next(iter(series.items()))
+    if not is_monthly_or_finer(main):
+        return [_years(yearly)]
+    return [_months(name, main, yearly[name]), _years(yearly)]
+
+
+def _months(name: str, main: pl.DataFrame, yearly: Mapping[int, float]) -> Grid:
+    months = {(year, month): value for year, month, value in by_month(main).iter_rows()}
+    scale = _scale(months.values())
+    rows = tuple(
+        (Cell(str(year)), *(_heat(months.get((year, month)), scale) for month in range(1, 13)), _heat(yearly[year], None))
+        for year in sorted(yearly)
+    )
+    heads = (Head("Year", is_number=False), *(Head(month) for month in words.MONTHS), Head("Year"))
+    return Grid("months", f"{words.named(name)}: return per month, in percent.", heads, (Rows("", rows),), is_dense=True)
+
+
+def _years(yearly: Mapping[str, Mapping[int, float]]) -> Grid:
+    years = sorted({year for of in yearly.values() for year in of})
+    scale = _scale([value for of in yearly.values() for value in of.values()])
+    rows = tuple((Cell(str(year)), *(_heat(of.get(year), scale) for of in yearly.values())) for year in years)
+    heads = (Head("Year", is_number=False), *(Head(words.short(words.named(name), most=24)) for name in yearly))
+    return Grid("years", "Return per calendar year, in percent.", heads, (Rows("", rows),), is_folded=True)
+
+
+def _scale(values: Iterable[float]) -> float:
+    """Return the size that gets the strongest shade: all but the largest twentieth are below it."""
+    sizes = np.abs(np.fromiter(values, dtype=np.float64))
+    return float(np.quantile(sizes, 0.95)) if len(sizes) else 0.0
+
+
+def _heat(value: float | None, scale: float | None) -> Cell:
+    """Return a percentage without its sign of unit, shaded by its size where a scale is given."""
+    text = words.number(None if value is None else value * 100, decimals=1)
+    if value is None or not scale or value == 0.0:
+        return Cell(text, value)
+    level = min(5, math.ceil(5 * abs(value) / scale))
+    return Cell(text, value, f"{'up' if value > 0 else 'down'}-{level}")
+
+
+def rolling(story: Story) -> list[Block]:
+    """Return Sharpe ratio and volatility over the year before each bar."""
+    bars = story.periods_per_year
+    if bars is None or bars < _SHORTEST_YEAR:
+        return []
+    frames = {
+        name: rolling_year(frame, periods_per_year=bars, risk_free_rate=story.risk_free_rate)
+        for name, frame in main_and_reference(curves_of(story)).items()
+    }
+    series = {name: frame for name, frame in frames.items() if frame.height}
+    if not series:
+        return []
+    return [
+        chart(
+            "rolling",
+            lambda width: rolling_chart(series, story.periods, width=width),
+            caption=f"Over the {round(bars)} bars before each bar: annualised Sharpe ratio, and annualised volatility in percent.",
+            label=f"Rolling Sharpe ratio and volatility, {_days(series)}.",
+            legend=_legend(series),
+        )
+    ]
+
+
+def _legend(series: Series) -> list[tuple[str, str]]:
+    return [(ink_of(name, series), words.short(words.named(name), most=24)) for name in series]
+
+
+def _totals(series: Series) -> str:
+    return "; ".join(
+        f"{words.named(name)} {words.percent(float(growth(values(frame))[-1]) - 1.0)}" for name, frame in series.items()
+    )
+
+
+def _deepest(series: Series) -> str:
+    return "; ".join(
+        f"{words.named(name)} {words.percent(float(drawdown(values(frame)).min()))}" for name, frame in series.items()
+    )
+
+
+def _days(series: Series) -> str:
+    times = [frame["timestamp"] for frame in series.values()]
+    return words.span(min(time[0] for time in times), max(time[-1] for time in times))

@@ -1,0 +1,54 @@
+-- name: leaderboard
+-- answers: Which trials did best by a metric on train, among those whose drawdown stayed above a floor?
+-- grain: one row per workspace and trial; those that failed, lack the metric or closed too few trades
+--     are left out, and with a floor those without a drawdown
+-- columns: place, workspace, trial_id, strategy, parameters, metric, value, total_return,
+--     sharpe_ratio, max_drawdown, win_rate, trades
+-- parameters: metric VARCHAR = sharpe_ratio, most BIGINT = 20, floor DOUBLE = null,
+--     fewest_trades BIGINT = 1
+with trial as (
+    select *
+    from performance
+    where kind = 'trial' and status = 'ok' and period in ('train', 'all')
+    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
+),
+
+ranked as (
+    select
+        row_number() over (
+            order by
+                score.value desc,
+                trial.trades desc,
+                trial.max_drawdown desc nulls last,
+                trial.workspace asc,
+                length(trial.trial_id) asc,
+                trial.trial_id asc
+        ) as place,
+        trial.workspace,
+        trial.trial_id,
+        trial.strategy,
+        trial.parameters,
+        score.name as metric,
+        score.value,
+        trial.total_return,
+        trial.sharpe_ratio,
+        trial.max_drawdown,
+        trial.win_rate,
+        trial.trades
+    from trial
+    inner join metrics as score
+        on
+            trial.workspace = score.workspace
+            and trial.trial_id = score.trial_id
+            and trial.period = score.period
+    where
+        score.name = $metric
+        and score.value is not null
+        and trial.trades >= $fewest_trades
+        and coalesce(trial.max_drawdown >= cast($floor as double), cast($floor as double) is null)
+)
+
+select *
+from ranked
+where place <= $most
+order by place

@@ -1,0 +1,240 @@
+"""Accounts that follow targets: one per symbol, each with an equal part of the capital.
+
+Over a bar an account moves with the weight it holds, then trades to its target; after a trade the weight
+*is* the target, whatever happened before. So all bars of all accounts are computed at once, and only the
+capital is a running product.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from workspace_kit.analysis.replay.calendar import Bars, Indices, Mask, Matrix, move, shifted
+from workspace_kit.config import Execution
+from workspace_kit.errors import LookAheadError, PriceError, UsageError
+
+
+class Replay(NamedTuple):
+    """What the targets earned.
+
+    ``bars`` has one row a bar, as shares of the capital at the bar's start: ``return`` is net of cost,
+    ``turnover`` is the value traded, ``cost`` what trading took, ``exposure`` the value held, long or short.
+    ``trades`` has one row a closed trade, by entry and symbol: ``bars`` held and ``return`` net of both
+    costs; trades open at the end are counted in ``open_trades`` and marked in ``bars``. ``positions`` is
+    the weight of each account over each bar, [T, S]. ``ruined`` are the symbols whose account lost
+    everything.
+    """
+
+    bars: pl.DataFrame
+    trades: pl.DataFrame
+    positions: Matrix
+    open_trades: int
+    ruined: tuple[str, ...]
+
+
+class _Accounts(NamedTuple):
+    """Each account's bars, [T, S]: it grows, trades once, and (where filled at the open) grows again.
+
+    ``held`` is the weight over the bar, ``filled`` the one after its trade; ``before`` and ``after`` are the
+    growth up to and from the trade; ``left`` is the position's value when the trade comes and ``traded``
+    the value traded, over the capital at the bar's start; ``net`` is growth over the bar after cost.
+    """
+
+    held: Matrix
+    filled: Matrix
+    before: Matrix
+    left: Matrix
+    traded: Matrix
+    after: Matrix
+    net: Matrix
+
+
+def replay(targets: Matrix, bars: Bars, *, execution: Execution) -> Replay:
+    """Return what it earned to follow the targets, [T, S], from flat accounts at the first bar.
+
+    At ``delay`` 1, the target in force at a close is traded at that close (``fill="close"``) or at the next
+    bar's open (``"next_open"``) and held until the next trade; each bar more of delay shifts that by one.
+    An account opens at the close of its symbol's first price. Where its symbol has no price an account
+    does not trade, and what the price did meanwhile is earned on the next bar that has one.
+    ``allocation="separate"`` gives each account 1/S once and for all. ``"rebalanced"`` gives the accounts
+    listed the bar before equal shares at each bar, at no cost; a trade made on the bar at which an account
+    is listed counts with its next bar. An account that loses everything, to the market or to the cost of a
+    trade, is worth nothing from there; under ``"rebalanced"`` its share stays in cash.
+
+    Raises
+    ------
+    LookAheadError
+        A delay below 1.
+    UsageError
+        Targets that are not finite, or of another shape than the bars.
+    PriceError
+        ``fill="next_open"``, and a bar that has a close has no open.
+    """
+    _check(targets, bars, execution)
+    cost = execution.cost_bps / 10_000
+    fill = _filled_at_close if execution.fill == "close" else _filled_at_open
+    accounts, ruined = _ended_by_ruin(fill(targets, bars, delay=execution.delay, cost=cost), cost=cost)
+    trades, open_trades = _trades(accounts, bars, cost=cost)
+    return Replay(
+        _portfolio(accounts, bars, rebalanced=execution.allocation == "rebalanced"),
+        trades,
+        accounts.held,
+        open_trades,
+        tuple(np.array(bars.symbols, dtype=object)[ruined]),
+    )
+
+
+def _filled_at_close(targets: Matrix, bars: Bars, *, delay: int, cost: float) -> _Accounts:
+    filled = bars.at_last_price(shifted(targets, by=delay - 1, fill=0), before=0)
+    held = shifted(filled, by=1, fill=0)
+    gain = held * bars.moves
+    no_move = np.broadcast_to(1.0, held.shape)
+    return _traded(held, filled, before=1 + gain, left=held + gain, after=no_move, cost=cost)
+
+
+def _filled_at_open(targets: Matrix, bars: Bars, *, delay: int, cost: float) -> _Accounts:
+    opens = bars.close if bars.open is None else bars.open
+    night, day = move(opens, since=bars.earlier_close), move(bars.close, since=opens)
+    tradable = bars.priced & shifted(bars.listed, by=1, fill=False)
+    asked = np.where(tradable, shifted(targets, by=delay, fill=0), 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at_close = asked * (1 + day) / (1 + asked * day)
+    drifted = shifted(bars.at_last_price(at_close, before=0), by=1, fill=0)
+    filled = np.where(tradable, asked, drifted)
+    before, left = 1 + drifted * night, drifted * (1 + night)
+    return _traded(filled, filled, before=before, left=left, after=1 + filled * day, cost=cost)
+
+
+def _traded(
+    held: Matrix, filled: Matrix, *, before: Matrix, left: Matrix, after: Matrix, cost: float
+) -> _Accounts:
+    traded = np.abs(filled * before - left)
+    return _Accounts(held, filled, before, left, traded, after, net=(before - cost * traded) * after)
+
+
+def _ended_by_ruin(accounts: _Accounts, *, cost: float) -> tuple[_Accounts, Mask]:
+    """Leave nothing of an account from the bar at which its value is gone, and tell which ones those are."""
+    held, filled, before, left, traded, after, _ = accounts
+    at_trade = before - cost * traded <= 0
+    gone = at_trade | (after <= 0)
+    ruined = np.asarray(gone.any(axis=0))
+    if not ruined.any():
+        return accounts, ruined
+    bar, end = np.arange(len(held))[:, None], np.where(ruined, gone.argmax(axis=0), len(held))
+    past = bar > end
+    idle = past | ((bar == end) & at_trade)
+    ended = _traded(
+        np.where(past, 0, held),
+        np.where(idle, 0, filled),
+        before=np.where(past, 1, np.where(idle, 0, before)),
+        left=np.where(idle, 0, left),
+        after=np.where(idle, 1, np.maximum(after, 0)),
+        cost=cost,
+    )
+    return ended, ruined
+
+
+def _portfolio(accounts: _Accounts, bars: Bars, *, rebalanced: bool) -> pl.DataFrame:
+    net, traded = accounts.net, accounts.traded
+    shares = bars.equal_shares if rebalanced else _drifting_shares(net)
+    if rebalanced:
+        net, traded = _with_entry(net, bars, np.multiply), _with_entry(traded, bars, np.add)
+    return pl.DataFrame(
+        {
+            "timestamp": bars.timestamps,
+            "return": _weighted(shares, net - 1),
+            "turnover": _weighted(shares, traded),
+            "cost": _weighted(shares, accounts.before * accounts.after - net),
+            "exposure": _weighted(shares, np.abs(accounts.held)),
+        }
+    )
+
+
+def _weighted(shares: Matrix, values: Matrix) -> Matrix:
+    total: Matrix = np.einsum("ts,ts->t", shares, values)
+    return total
+
+
+def _drifting_shares(net: Matrix) -> Matrix:
+    capital = shifted(np.cumprod(net, axis=0), by=1, fill=1)
+    total = capital.sum(axis=1, keepdims=True)
+    return np.divide(capital, total, out=np.zeros_like(capital), where=total > 0)
+
+
+def _with_entry(values: Matrix, bars: Bars, combine: np.ufunc) -> Matrix:
+    """Carry what an account did when listed after the first bar into its next bar, the first with a share."""
+    listing = bars.next_priced[0]
+    late = np.flatnonzero((listing > 0) & (listing < len(values) - 1))
+    carried, entry = values.copy(order="K"), listing[late]
+    carried[entry + 1, late] = combine(values[entry, late], values[entry + 1, late])
+    return carried
+
+
+def _trades(accounts: _Accounts, bars: Bars, *, cost: float) -> tuple[pl.DataFrame, int]:
+    """Pair entries with exits: where the sign of the position turns to and from what it is in between."""
+    length, width = accounts.held.shape
+    # One flat row of all accounts, each followed by a bar without position that no trade crosses.
+    side = np.zeros((width, length + 1), dtype=np.int8)
+    side[:, :-1] = np.sign(accounts.filled).T
+    side = side.ravel()
+    turns = np.flatnonzero(side != np.roll(side, 1))
+    entries, exits = turns[side[turns] != 0], turns[side[turns - 1] != 0]
+    closed = exits % (length + 1) < length
+    entries, exits = entries[closed], exits[closed]
+    symbol, entry = np.divmod(entries, length + 1)
+    exit_ = exits - symbol * (length + 1)
+    trades = {
+        "symbol": pl.Series(bars.symbols, dtype=pl.String).gather(symbol),
+        "side": pl.Series(["long", "short"]).gather((side[entries] < 0).astype(np.intp)),
+        "entered_at": bars.timestamps.gather(entry),
+        "exited_at": bars.timestamps.gather(exit_),
+        "bars": exit_ - entry,
+        "return": _growth(accounts, symbol, entry, exit_, cost=cost) - 1,
+    }
+    return pl.DataFrame(trades).sort("entered_at", "symbol"), int(np.count_nonzero(~closed))
+
+
+def _growth(accounts: _Accounts, symbol: Indices, entry: Indices, exit_: Indices, *, cost: float) -> Matrix:
+    """Return capital after the exit over capital before the entry, one value a trade."""
+    length, width = accounts.held.shape
+    first = (1 - cost * np.abs(accounts.filled[entry, symbol])) * accounts.after[entry, symbol]
+    growth = np.ones((width, length + 1))
+    growth[:, :-1] = accounts.net.T
+    # A trade that turns into its opposite pays for its own exit, the next one for its entry.
+    growth[symbol, exit_] = accounts.before[exit_, symbol] - cost * np.abs(accounts.left[exit_, symbol])
+    start = symbol * (length + 1) + entry + 1
+    spans = np.column_stack([start, start + exit_ - entry]).ravel()
+    between: Matrix = np.multiply.reduceat(growth.ravel(), spans)[::2] if spans.size else first
+    return first * between
+
+
+def _check(targets: Matrix, bars: Bars, execution: Execution) -> None:
+    if execution.delay < 1:
+        raise LookAheadError(
+            "execution.delay",
+            found=f"{execution.delay}",
+            expected="1 or more bars between a signal and the bar it earns",
+            remedy="use 1",
+        )
+    if targets.shape != bars.close.shape or not np.isfinite(targets).all():
+        raise UsageError(
+            "targets",
+            found=f"shape {targets.shape}, {np.count_nonzero(~np.isfinite(targets))} value(s) not finite",
+            expected=f"finite numbers of shape {bars.close.shape}, bars by symbols",
+            remedy="make them from the same bars",
+        )
+    if execution.fill == "next_open":
+        _check_opens(bars)
+
+
+def _check_opens(bars: Bars) -> None:
+    missing = bars.priced if bars.open is None else bars.priced & np.isnan(bars.open)
+    if missing.any():
+        bar, symbol = np.argwhere(missing)[0]
+        raise PriceError(
+            f"prices, {bars.symbols[symbol]} at {bars.timestamps[int(bar)]}",
+            found="a close without an open",
+            expected="an open for every close, to fill orders at the next open",
+            remedy="add the column open, or use fill: close",
+        )

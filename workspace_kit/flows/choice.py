@@ -1,0 +1,42 @@
+"""Every weight set with what it earned, the one chosen on train, and what it has to beat."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from workspace_kit.flows.blend import Matrix, Result
+from workspace_kit.layout import names
+from workspace_kit.schema import SELECT
+
+
+class Baselines(NamedTuple):
+    """What the chosen weights have to beat, by candidate and period; ``single`` is the best trial's id."""
+
+    single: str
+    results: Mapping[str, Mapping[str, Result]]
+
+
+class Search(NamedTuple):
+    """Every weight set (row 0 is equal weight) with its result by period, and the row chosen on train.
+
+    ``reason`` says why equal weight was taken where no set could be chosen.
+    """
+
+    weights: Matrix
+    results: Mapping[str, Sequence[Result]]
+    row: int
+    reason: str | None
+
+    @property
+    def trial_id(self) -> str:
+        """Id of the ensemble trial that was chosen."""
+        return ensemble_trial_id(self.row)
+
+    def beats(self, equal: Result, *, metric: str) -> bool | None:
+        """Whether the chosen set is better than equal weight on select; null where that cannot be said."""
+        chosen, hurdle = self.results[SELECT][self.row].metrics[metric], equal.metrics[metric]
+        return None if chosen is None or hurdle is None else chosen > hurdle
+
+
+def ensemble_trial_id(row: int) -> str:
+    """Return the id of the ensemble trial that tries a row of the weight sets."""
+    return f"ensemble_{names.trial_id(row)}"

@@ -1,0 +1,85 @@
+"""What a run says of itself while it goes on: state, log and timing; none of it is ever an input."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from workspace_kit import clock
+from workspace_kit.flows.trial import Outcome
+from workspace_kit.flows.trip import now
+from workspace_kit.layout import names
+from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.writer import log_event, write_document
+
+HEARTBEAT_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Journal:
+    """Keeps ``current_state.json``, ``execution_log.json`` and ``phase_timing.json`` of one run."""
+
+    workspace: Workspace
+    phase: str = ""
+    completed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    phases: dict[str, object] = field(default_factory=dict)
+    trials: dict[str, object] = field(default_factory=dict)
+    last_beat: float = 0.0
+
+    @contextmanager
+    def during(self, phase: str) -> Iterator[None]:
+        """Record that a phase runs, how long it took, and how it ended."""
+        self.phase = phase
+        started, begun = now(), time.perf_counter()
+        self._tell("started", "")
+        self._state("running")
+        try:
+            yield
+        except BaseException as error:
+            self._tell("stopped", f"{type(error).__name__}: {error}")
+            self._state("failed" if isinstance(error, Exception) else "interrupted")
+            raise
+        self.phases[phase] = {"started": clock.text(started), "seconds": time.perf_counter() - begun}
+        self._timing()
+        self._tell("complete", "")
+        self._state("complete")
+
+    def trial(self, outcome: Outcome) -> None:
+        """Record how one trial ended."""
+        (self.failed if outcome.error else self.completed).append(outcome.trial_id)
+        self.trials[outcome.trial_id] = {"started": clock.text(outcome.started), "seconds": outcome.seconds}
+        if outcome.error:
+            self._tell("trial failed", outcome.error, trial_id=outcome.trial_id)
+        if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
+            self._state("running")
+
+    def note(self, event: str, detail: str) -> None:
+        """Record anything else that happened."""
+        self._tell(event, detail)
+
+    def _tell(self, event: str, detail: str, *, trial_id: str | None = None) -> None:
+        log_event(self.workspace, at=now(), phase=self.phase, event=event, trial_id=trial_id, detail=detail)
+
+    def _state(self, state: str) -> None:
+        self.last_beat = time.monotonic()
+        content = {
+            "phase": self.phase,
+            "state": state,
+            "completed_trials": sorted(self.completed, key=_natural),
+            "failed_trials": sorted(self.failed, key=_natural),
+            "heartbeat": clock.text(now()),
+        }
+        write_document(
+            self.workspace, names.STATE, "current_state", content, written_at=now(), durability="none"
+        )
+
+    def _timing(self) -> None:
+        content = {"phases": self.phases, "trials": dict(sorted(self.trials.items(), key=lambda it: _natural(it[0])))}
+        write_document(
+            self.workspace, names.METADATA, "phase_timing", content, written_at=now(), durability="none"
+        )
+
+
+def _natural(trial_id: str) -> tuple[int, str]:
+    return len(trial_id), trial_id

@@ -1,0 +1,103 @@
+"""The main job: four phases over one workflow, each ending in a checkpoint, and a page at the end."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from workspace_kit.config import Config, dump_config, example_text, parse_config
+from workspace_kit.errors import UsageError
+from workspace_kit.flows.discovery import candidates_of, discover
+from workspace_kit.flows.ensemble_study import ensemble_study
+from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.market import load_market
+from workspace_kit.flows.pages import write_report
+from workspace_kit.flows.provenance import environment
+from workspace_kit.flows.regime_study import regime_study
+from workspace_kit.flows.trip import Reporter, Trip, now, silent
+from workspace_kit.flows.validation import validate
+from workspace_kit.layout.checkpoint import write_checkpoint
+from workspace_kit.layout.inventory import inventory
+from workspace_kit.layout.lifecycle import create_workspace
+from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.reader import read_bytes
+from workspace_kit.schema import PHASES
+
+Phase = Callable[[Trip, Journal], None]
+STEPS: Mapping[str, Phase] = dict(
+    zip(PHASES, (discover, regime_study, ensemble_study, validate), strict=True)
+)
+EXAMPLE = "the packaged example"
+
+
+def run_workflow(
+    config: Path | str | None = None,
+    *,
+    root: Path | str = "results",
+    name: str | None = None,
+    until: str = PHASES[-1],
+    workers: int | None = None,
+    reporter: Reporter = silent,
+) -> Workspace:
+    """Run a workflow file, or without one the packaged example, and return its workspace.
+
+    ``name`` is the workspace's id (default: time and eight random digits); ``until`` is the last phase to
+    run; ``workers`` are processes (default: all cores). The same configuration, prices and seed give the
+    same files whatever the number of workers.
+
+    Raises
+    ------
+    UsageError, NotFound, DataError
+        Before anything is written, where the configuration, the prices or a strategy cannot be used.
+    """
+    if until not in STEPS:
+        raise UsageError(
+            "until", found=repr(until), expected=f"one of {', '.join(PHASES)}", remedy="correct it"
+        )
+    trip = _prepare(config, root=Path(root), name=name, workers=workers, reporter=reporter)
+    journal = Journal(trip.workspace)
+    for phase in PHASES[: PHASES.index(until) + 1]:
+        with journal.during(phase):
+            STEPS[phase](trip, journal)
+            _checkpoint(trip, journal, phase)
+    if until == PHASES[-1]:
+        write_report(trip.workspace)
+    return trip.workspace
+
+
+def read_config(path: Path | str | None) -> tuple[Config, Path]:
+    """Return a workflow file's content and folder; without a path the packaged example and this folder."""
+    if path is None:
+        return parse_config(example_text(), where=EXAMPLE), Path.cwd()
+    text = read_bytes(Path(path).resolve()).decode("utf-8", "replace")
+    return parse_config(text, where=str(path)), Path(path).resolve().parent
+
+
+def _prepare(
+    path: Path | str | None, *, root: Path, name: str | None, workers: int | None, reporter: Reporter
+) -> Trip:
+    """Load and check everything that can be checked, then claim the workspace."""
+    config, folder = read_config(path)
+    market = load_market(config, folder=folder)
+    placeholder = Workspace(root, name or "unclaimed")
+    candidates_of(Trip(placeholder, config, folder, market, 1, reporter))
+    workspace = create_workspace(
+        root,
+        name,
+        config=dump_config(config),
+        environment=environment(config, folder=folder, source=market.source, digest=market.digest),
+        now=now(),
+        durability=config.durability,
+    )
+    return Trip(workspace, config, folder, market, workers or os.cpu_count() or 1, reporter)
+
+
+def _checkpoint(trip: Trip, journal: Journal, phase: str) -> None:
+    write_checkpoint(
+        trip.workspace,
+        phase,
+        inventory([trip.workspace]),
+        state={"failed_trials": journal.failed},
+        completed_trials=journal.completed,
+        written_at=trip.now,
+        sync=trip.config.durability != "none",
+    )

@@ -1,0 +1,176 @@
+"""Phase 4: look at the test period, once, with what was chosen before it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from workspace_kit import clock
+from workspace_kit.analysis.ensemble import check_weights
+from workspace_kit.flows.blend import Matrix, Result, blend, result_of, weighed
+from workspace_kit.flows.discovery import candidates_of, labels_until
+from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
+from workspace_kit.flows.ensemble_study import saved_signals
+from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.members import Member, followed
+from workspace_kit.flows.provenance import analysis_metadata, content_digest
+from workspace_kit.flows.trial import Setting, replay_signals, write_trial_signals
+from workspace_kit.flows.trip import Trip
+from workspace_kit.layout import names
+from workspace_kit.layout.inventory import inventory, workspaces
+from workspace_kit.layout.reader import document_of
+from workspace_kit.layout.writer import write_document, write_table
+from workspace_kit.schema import PERIODS, TEST
+
+PHASE = "phase_4"
+CANDIDATES = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
+MEMBER_FIELDS = ("strategy", "otherwise")
+
+
+def validate(trip: Trip, _journal: Journal) -> None:
+    """Run the chosen trials over test for the first time and set them beside their baselines."""
+    workspace, config = trip.workspace, trip.config
+    choice_path = workspace.file(names.ANALYSIS, WEIGHTS_DOCUMENT)
+    choice = document_of(choice_path)
+    members = _members(choice)
+    weights = check_weights(
+        choice["weights"], members=[each.name for each in members], where=str(choice_path)
+    ).reshape(1, -1)
+    single = choice["best_single_trial"]
+    labels = labels_until(trip, TEST)
+    chosen = list(dict.fromkeys([*followed(members), single]))
+    fresh = _run_on_test(trip, labels, chosen)
+    saved = saved_signals(trip, chosen)
+    results = {
+        period: _candidates(
+            trip, members, weights, single, fresh if period == TEST else saved, labels, period=period
+        )
+        for period in PERIODS
+    }
+    write_table(workspace, "returns", _returns(trip, results, fresh, saved), durability=config.durability)
+    metadata = analysis_metadata(
+        trip,
+        method="validation",
+        options={"metric": config.metric},
+        period=TEST,
+        trials_analyzed=len(chosen),
+        trials_tried=document_of(workspace.file(names.ANALYSIS, "overfitting"))["trials_tried"],
+        inputs=[choice_path],
+    )
+    write_document(
+        workspace,
+        names.VALIDATION,
+        "validation_results",
+        {**_describe(trip, results[TEST], chosen), "analysis_metadata": metadata},
+        written_at=trip.now,
+        durability=config.durability,
+    )
+
+
+def earlier_looks(trip: Trip) -> list[str]:
+    """Return the other workspaces of the root that looked at an overlapping test period of these prices."""
+    others = [each for each in workspaces(trip.workspace.root) if each.id != trip.workspace.id]
+    listed = inventory(others).filter(pl.col("kind") == names.VALIDATION.name)
+    start, end = (clock.text(moment) for moment in trip.market.bounds[TEST])
+    looks = []
+    for workspace, path in listed.select("workspace", "path").iter_rows():
+        document = document_of(path)
+        period, prices = document.get("period") or {}, document.get("prices") or {}
+        overlaps = period.get("start", "") <= end and period.get("end", "") >= start
+        if overlaps and prices.get("digest") == trip.market.digest:
+            looks.append(workspace)
+    return looks
+
+
+def _members(choice: Mapping[str, Any]) -> list[Member]:
+    return [
+        Member(
+            name,
+            each["strategy"],
+            {regime: trial for regime, trial in each.items() if regime not in MEMBER_FIELDS},
+            each["otherwise"],
+        )
+        for name, each in choice["members"].items()
+    ]
+
+
+def _run_on_test(trip: Trip, labels: pl.DataFrame, trials: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """Run strategies over test and write what they signal, ``validation_N`` for trial N."""
+    by_id = {names.trial_id(each.number): each for each in candidates_of(trip)}
+    setting = Setting(trip.workspace, trip.folder, trip.market, labels)
+    fresh = {}
+    with trip.reporter("validation", len(trials)) as step:
+        for trial in trials:
+            fresh[trial], _ = write_trial_signals(
+                setting,
+                by_id[trial],
+                [TEST],
+                kind=names.VALIDATION_SIGNALS,
+                key=f"validation_{by_id[trial].number}",
+            )
+            step()
+    return fresh
+
+
+def _candidates(
+    trip: Trip,
+    members: Sequence[Member],
+    weights: Matrix,
+    single: str,
+    signals: Mapping[str, pl.DataFrame],
+    labels: pl.DataFrame,
+    *,
+    period: str,
+) -> dict[str, Result]:
+    over = blend(trip, members, {name: signals[name] for name in followed(members)}, labels, period=period)
+    equal = weights * 0 + 1 / weights.size
+    bars = trip.market.bars(period)
+    results = (
+        weighed(trip, over, weights)[0],
+        weighed(trip, over, equal)[0],
+        result_of(trip, replay_signals(signals[single], bars, config=trip.config)),
+        result_of(trip, trip.market.buy_and_hold(period)),
+    )
+    return dict(zip(CANDIDATES, results, strict=True))
+
+
+def _returns(
+    trip: Trip,
+    results: Mapping[str, Mapping[str, Result]],
+    fresh: Mapping[str, pl.DataFrame],
+    saved: Mapping[str, pl.DataFrame],
+) -> pl.DataFrame:
+    """Return ``timestamp`` and a column of bar returns per candidate, benchmark and winner, all periods."""
+    parts = []
+    for period in PERIODS:
+        bars = trip.market.bars(period)
+        signals = fresh if period == TEST else saved
+        benchmark = trip.market.benchmark_returns(period)
+        columns = {name: result.returns["return"] for name, result in results[period].items()}
+        winners = {
+            trial: replay_signals(rows, bars, config=trip.config).bars["return"]
+            for trial, rows in signals.items()
+        }
+        frame = pl.DataFrame({"timestamp": bars.timestamps, **columns})
+        frame = frame.join(benchmark.rename({"return": "benchmark"}), on="timestamp", how="left")
+        parts.append(frame.with_columns(**winners))
+    return pl.concat(parts)
+
+
+def _describe(trip: Trip, results: Mapping[str, Result], trials: Sequence[str]) -> dict[str, object]:
+    looks = earlier_looks(trip)
+    keys = [f"validation_{trial.removeprefix('trial_')}" for trial in trials]
+    start, end = (clock.text(moment) for moment in trip.market.bounds[TEST])
+    return {
+        "candidates": {
+            name: {"metrics": result.metrics, **result.counts} for name, result in results.items()
+        },
+        "period": {"start": start, "end": end},
+        "looks": len(looks) + 1,
+        "looked_at_before_by": looks,
+        "prices": {"source": trip.config.data.prices, "digest": trip.market.digest},
+        "signals": {
+            key: content_digest(trip.workspace.file(names.VALIDATION_SIGNALS, key)) for key in keys
+        },
+    }
+

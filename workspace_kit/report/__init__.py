@@ -1,0 +1,6 @@
+"""Frames in, pages out: a workspace's story as HTML text and as a picture. Nothing here writes a file."""
+
+from workspace_kit.report.page import page, performance_chart
+from workspace_kit.report.story import Story
+
+__all__ = ["Story", "page", "performance_chart"]

@@ -1,0 +1,56 @@
+"""The panels of a page, in order. To add one, write a function from a story to blocks and list it here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from workspace_kit.report import research, results
+from workspace_kit.report.blocks import Block, Note
+from workspace_kit.report.story import Story
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One part of a page; ``missing`` stands where there is nothing to show, and an empty one leaves the panel out."""
+
+    key: str
+    title: str
+    build: Callable[[Story], Sequence[Block]]
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A panel with what it shows of one story."""
+
+    key: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+_NO_RETURNS = "This workspace holds no return series; a run of all four phases, or a replay against prices, makes them."
+
+PANELS = (
+    Panel("headline", "Headline numbers", results.headline, "No candidate has been measured in any period yet."),
+    Panel("growth", "Growth", results.equity, _NO_RETURNS),
+    Panel("drawdowns", "Drawdowns", results.falls),
+    Panel("calendar", "Calendar returns", results.calendar),
+    Panel("rolling-year", "Rolling year", results.rolling),
+    Panel("market-regimes", "Regimes", research.regimes, "No regime has been labelled and no parameters were chosen per regime."),
+    Panel("surfaces", "Parameters", research.parameters, "No strategy has a numeric parameter that was varied and scored."),
+    Panel("resemblance", "Correlation", research.correlations, "No correlations between trials have been computed."),
+    Panel("ensemble", "Ensemble weights", research.weights, "No ensemble has been formed."),
+    Panel("odds-of-luck", "Luck", research.luck, "Nothing has been computed about the odds of luck."),
+    Panel("validation", "Validation", research.validation, "Nothing has been validated on a test period."),
+    Panel("all-trials", "Trials", research.trials, "This workspace holds no trial."),
+    Panel("faults", "Faults", research.faults),
+)
+
+
+def sections(story: Story) -> list[Section]:
+    """Build every panel that has something to show or to say."""
+    built = ((panel, tuple(panel.build(story))) for panel in PANELS)
+    return [
+        Section(panel.key, panel.title, blocks or (Note(panel.missing),))
+        for panel, blocks in built
+        if blocks or panel.missing
+    ]
