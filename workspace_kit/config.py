@@ -5,6 +5,7 @@ YAML is read safely: no aliases, no doubled keys, and text stays text (``NO`` an
 
 import datetime as dt
 import difflib
+import itertools
 import re
 import types
 import typing
@@ -45,7 +46,10 @@ REGIME_METHODS = (
 )
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
+Durability = Literal["none", "commit", "always"]
+
 MAX_BYTES = 1 << 20
+DEFAULT_DURABILITY: Durability = "commit"
 RESERVED = frozenset(
     {
         "strategy",
@@ -88,7 +92,7 @@ class Data(Section, frozen=True):
 
 
 class Periods(Section, frozen=True):
-    """First and last day of each period, both included, in the declared zone; in order, never overlapping."""
+    """First and last day of each period, both included, in the declared zone; in order, disjoint."""
 
     train: tuple[dt.date, dt.date]
     select: tuple[dt.date, dt.date]
@@ -179,7 +183,7 @@ class Config(Section, frozen=True):
     regimes: Regimes = Regimes()
     ensemble: Ensemble = Ensemble()
     signals: Literal["changes", "dense"] = "changes"
-    durability: Literal["none", "commit", "always"] = "commit"
+    durability: Durability = DEFAULT_DURABILITY
 
     @property
     def minimum_bars(self) -> int:
@@ -234,7 +238,7 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2's core types only; no aliases, no doubled keys."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="an alias", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
@@ -242,7 +246,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable) or key in seen:
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} twice", problem_mark=key_node.start_mark)
             seen.add(key)
@@ -256,9 +260,7 @@ for _tag, _pattern, _first in (
     ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
 ):
-    _Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
-        f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first)
-    )
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
 def load_yaml(text: str, *, where: str) -> Any:
@@ -363,7 +365,7 @@ def _check_periods(periods: Periods, *, where: str) -> None:
                 expected="a first day on or before the last",
                 remedy="swap them",
             )
-    for (earlier, (_, end)), (later, (start, _)) in zip(named, named[1:], strict=False):
+    for (earlier, (_, end)), (later, (start, _)) in itertools.pairwise(named):
         if start <= end:
             raise ConfigError(
                 f"{where}, key periods.{later}",

@@ -186,6 +186,7 @@ _TABLES = (
             Column("period_start", TIME, "first bar, UTC"),
             Column("period_end", TIME, "last bar, UTC"),
             Column("metrics", TEXT, "every metric by name", json=True),
+            Column("error", TEXT, "why the trial failed; null where it did not"),
         ),
     ),
     Table(

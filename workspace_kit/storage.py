@@ -10,7 +10,8 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,7 +47,7 @@ def replace(path: Path, data: bytes, *, sync: bool) -> None:
     """
     temporary = _write_beside(path, data, sync=sync)
     try:
-        _operate("replace", path, lambda: os.replace(temporary, path))
+        _operate("replace", path, lambda: temporary.replace(path))
     except StorageError:
         _forget(temporary)
         raise
@@ -159,9 +160,7 @@ def _write_beside(path: Path, data: bytes, *, sync: bool) -> Path:
 def _write_all(descriptor: int, path: Path, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        part = view
-        written = _operate("write", path, lambda: os.write(descriptor, part))
-        view = view[written:]
+        view = view[_operate("write", path, partial(os.write, descriptor, view)) :]
 
 
 def _open_locked(path: Path) -> int:
@@ -191,7 +190,5 @@ def _sync(path: Path, flags: int) -> None:
 
 
 def _forget(temporary: Path) -> None:
-    try:
+    with suppress(FileNotFoundError):
         temporary.unlink()
-    except FileNotFoundError:
-        pass

@@ -2,7 +2,7 @@
 -- answers: How did each trial and each ensemble trial do over each period?
 -- grain: one row per trial or ensemble trial, and period
 -- columns: workspace, trial_id, kind, period, status, strategy, parameters, total_return,
---     sharpe_ratio, max_drawdown, win_rate, trades, period_start, period_end, metrics
+--     sharpe_ratio, max_drawdown, win_rate, trades, period_start, period_end, metrics, error
 -- parameters: none
 select
     workspace,
@@ -19,5 +19,6 @@ select
     trades,
     period_start,
     period_end,
-    cast(metrics as json) as metrics
+    cast(metrics as json) as metrics,
+    error
 from mirror.performance

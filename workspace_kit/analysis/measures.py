@@ -155,6 +155,28 @@ def summarise(
     return {name: values[name] for name in dict.fromkeys((*METRIC_NAMES, *values))}
 
 
+def distribution(metrics: pl.DataFrame) -> dict[str, dict[str, float | int | None]]:
+    """Return how each metric spreads over trials: count, least, quartiles (linear) and most, by name.
+
+    Takes ``name, value``, one row per trial and metric; a null value is not counted.
+    """
+    known = metrics.drop_nulls("value").sort("name", "value")
+    spread = known.group_by("name", maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("count"),
+        *(
+            pl.col("value").quantile(share, "linear").alias(label)
+            for label, share in (
+                ("least", 0.0),
+                ("lower", 0.25),
+                ("median", 0.5),
+                ("upper", 0.75),
+                ("most", 1.0),
+            )
+        ),
+    )
+    return {row.pop("name"): row for row in spread.iter_rows(named=True)}
+
+
 def _per_bar(rate: float, *, periods_per_year: float) -> float:
     return float((1 + rate) ** (1 / periods_per_year) - 1)
 

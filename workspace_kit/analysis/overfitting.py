@@ -107,7 +107,7 @@ def effective_trials(trials: int, *, mean_correlation: float) -> float:
     return correlation + (1 - correlation) * trials
 
 
-def sharpe_deviation(sharpes: Sequence[float | None]) -> float:
+def sharpe_dispersion(sharpes: Sequence[float | None]) -> float:
     """Return the sample deviation of the trials' Sharpe ratios; 0 for fewer than two."""
     known = [sharpe for sharpe in sharpes if sharpe is not None]
     if len(known) < 2:
@@ -168,7 +168,7 @@ def verdict(
         f"Winner {winner} of {trials_tried} tried; Sharpe {_number(select_sharpe)} on select against"
         f" {_number(train_sharpe)} on train; the chance that luck alone gives this is {luck};"
         f" beats equal weight on select: {beats}; excess Sharpe over buy-and-hold: {_number(excess_sharpe)}.",
-        "Buying and holding would have done as well or better." if trails else "",
+        "Buying and holding did as well or better." if trails else "",
     ]
     return " ".join(filter(None, sentences))
 

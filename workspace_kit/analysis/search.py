@@ -40,7 +40,9 @@ def _sets(strategy: Strategy) -> list[Mapping[str, Value]]:
     if isinstance(strategy.parameters, list):
         return list(strategy.parameters)
     names = strategy.parameters.keys()
-    return [dict(zip(names, values, strict=True)) for values in itertools.product(*strategy.parameters.values())]
+    return [
+        dict(zip(names, values, strict=True)) for values in itertools.product(*strategy.parameters.values())
+    ]
 
 
 def _drawn(

@@ -7,6 +7,8 @@ from workspace_kit.flows.blend import Matrix, Result
 from workspace_kit.layout import names
 from workspace_kit.schema import SELECT
 
+EQUAL_ROW = 0
+
 
 class Baselines(NamedTuple):
     """What the chosen weights have to beat, by candidate and period; ``single`` is the best trial's id."""

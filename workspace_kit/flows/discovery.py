@@ -1,6 +1,5 @@
 """Phase 1: try every strategy with every parameter set, over train and select."""
 
-
 import polars as pl
 
 from workspace_kit.analysis.regimes import METHODS, label_regimes
@@ -8,6 +7,7 @@ from workspace_kit.analysis.search import Candidate, candidates
 from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.flows.functions import find_function
 from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.summary import summarise_sweep
 from workspace_kit.flows.trial import Setting, run_trial
 from workspace_kit.flows.trip import Trip
 from workspace_kit.flows.workers import each
@@ -27,6 +27,7 @@ def discover(trip: Trip, journal: Journal) -> None:
         for outcome in each(run_trial, wanted, shared=setting, workers=trip.workers):
             journal.trial(outcome)
             step()
+    summarise_sweep(trip)
 
 
 def candidates_of(trip: Trip) -> list[Candidate]:
@@ -52,5 +53,3 @@ def labels_until(trip: Trip, period: str) -> pl.DataFrame:
     return label_regimes(
         known, regimes=config.regimes, periods_per_year=config.data.periods_per_year, labeller=labeller
     )
-
-

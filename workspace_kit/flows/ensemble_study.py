@@ -11,23 +11,23 @@ from workspace_kit.analysis.correlation import correlations
 from workspace_kit.analysis.ensemble import choose, simplex_grid
 from workspace_kit.analysis.selection import best_trial
 from workspace_kit.flows.blend import Blend, Matrix, Result, blend, result_of, weighed
-from workspace_kit.flows.choice import Baselines, Search, ensemble_trial_id
 from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.flows.choice import EQUAL_ROW, Baselines, Search, ensemble_trial_id
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.luck import judge
 from workspace_kit.flows.members import Member, followed, members_of
 from workspace_kit.flows.provenance import analysis_metadata
 from workspace_kit.flows.regime_study import DOCUMENT as REGIME_DOCUMENT
+from workspace_kit.flows.signals import saved_signals
 from workspace_kit.flows.trial import replay_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
-from workspace_kit.layout.reader import document_of, signals_of
+from workspace_kit.layout.reader import document_of
 from workspace_kit.layout.writer import write_document, write_table
 from workspace_kit.schema import SELECT, TRAIN
 
 PHASE = "phase_3"
 DOCUMENT = "ensemble_weights"
-EQUAL_ROW = 0
 
 
 def ensemble_study(trip: Trip, _journal: Journal) -> None:
@@ -66,13 +66,6 @@ def ensemble_study(trip: Trip, _journal: Journal) -> None:
     _save(trip, "overfitting", {**luck, "analysis_metadata": metadata})
     chosen = _describe(trip, members, search, baselines)
     _save(trip, DOCUMENT, {**chosen, "deflated": luck["subjects"]["ensemble"], "analysis_metadata": metadata})
-
-
-def saved_signals(trip: Trip, trials: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Read what trials signalled; no strategy is run."""
-    return {
-        trial: signals_of(trip.workspace, [trial], kind=names.SIGNALS).rows for trial in trials
-    }
 
 
 def _try_weights(trip: Trip, blends: Mapping[str, Blend]) -> Search:
@@ -137,7 +130,8 @@ def _trial_returns(trip: Trip, signals: Mapping[str, pl.DataFrame]) -> pl.DataFr
     """Return ``timestamp`` and a column of train returns per trial."""
     bars = trip.market.bars(TRAIN)
     earned = {
-        trial: replay_signals(rows, bars, config=trip.config).bars["return"] for trial, rows in signals.items()
+        trial: replay_signals(rows, bars, config=trip.config).bars["return"]
+        for trial, rows in signals.items()
     }
     return pl.DataFrame({"timestamp": bars.timestamps, **earned})
 
@@ -148,7 +142,7 @@ def _write_correlations(trip: Trip, returns: pl.DataFrame) -> float | None:
     options = {"kind": "returns", "coefficient": "Pearson", "window": "common", "bars": returns.height}
     _save(trip, "correlation_matrix.meta", {**options, "period": TRAIN})
     write_table(trip.workspace, "correlation_matrix", found.matrix, durability=trip.config.durability)
-    return found.pairs["correlation"].mean()  # type: ignore[return-value] - a float column
+    return found.pairs.select(pl.col("correlation").mean().cast(pl.Float64)).item()  # type: ignore[no-any-return]
 
 
 def _describe(

@@ -75,7 +75,10 @@ class Journal:
         )
 
     def _timing(self) -> None:
-        content = {"phases": self.phases, "trials": dict(sorted(self.trials.items(), key=lambda it: _natural(it[0])))}
+        content = {
+            "phases": self.phases,
+            "trials": dict(sorted(self.trials.items(), key=lambda it: _natural(it[0]))),
+        }
         write_document(
             self.workspace, names.METADATA, "phase_timing", content, written_at=now(), durability="none"
         )

@@ -23,7 +23,7 @@ def judge(
     search: Search,
     baselines: Baselines,
 ) -> dict[str, Any]:
-    """Return the content of ``overfitting.json``: verdict, hurdle and what each subject's Sharpe ratio proves.
+    """Return the content of ``overfitting.json``: verdict, hurdle and each subject's odds.
 
     ``returns`` has ``timestamp`` and a column of train returns per trial that did not fail.
     """

@@ -35,9 +35,7 @@ class Market:
     def bounds(self) -> Mapping[str, tuple[dt.datetime, dt.datetime]]:
         """First and last instant of each period, naive in UTC."""
         zone = self.config.data.timezone
-        return {
-            name: day_bounds(*getattr(self.config.periods, name), timezone=zone) for name in PERIODS
-        }
+        return {name: day_bounds(*getattr(self.config.periods, name), timezone=zone) for name in PERIODS}
 
     def until(self, period: str) -> pl.DataFrame:
         """Prices up to a period's end: all that a strategy may see when it trades in it."""

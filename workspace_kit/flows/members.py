@@ -69,7 +69,7 @@ def replay_members(
     *,
     config: Config,
 ) -> dict[str, Replay]:
-    """Replay each member over a period: at each close it holds what its winner for the regime known then holds."""
+    """Replay each member over a period: it holds what its winner for the regime known at each close holds."""
     last = bars.timestamps.max()
     wanted = {
         trial: targets(
@@ -80,7 +80,9 @@ def replay_members(
     known = label_at(bars.timestamps, labels)["regime"].to_list()
     return {
         member.name: replay(
-            switch(wanted, known, member.winners, otherwise=member.otherwise), bars, execution=config.execution
+            switch(wanted, known, member.winners, otherwise=member.otherwise),
+            bars,
+            execution=config.execution,
         )
         for member in members
     }

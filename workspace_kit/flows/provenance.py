@@ -13,6 +13,7 @@ import msgspec
 
 from workspace_kit import clock
 from workspace_kit.config import Config
+from workspace_kit.flows.market import Market
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout.reader import document_of, read_bytes
 
@@ -44,18 +45,25 @@ def analysis_metadata(
     }
 
 
-def environment(config: Config, *, folder: Path, source: str, digest: str) -> dict[str, object]:
+def environment(config: Config, *, folder: Path, market: Market) -> dict[str, object]:
     """Return what a run depends on beyond its configuration."""
+    moves = market.warnings.iter_rows(named=True)
     return {
         "versions": versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "config_folder": str(folder),
         "config_digest": digest_of(msgspec.to_builtins(config)),
-        "prices": {"source": source, "digest": digest},
+        "prices": {"source": market.source, "digest": market.digest},
+        "warnings": [_move(each) for each in moves],
         "seed": config.seed,
         "git": _git(folder),
     }
+
+
+def _move(move: Mapping[str, Any]) -> str:
+    when = f"on {move['timestamp']:%Y-%m-%d}"
+    return f"Price of {move['symbol']} moved {move['change']:+.0%} {when}: {move['reason']}"
 
 
 def versions() -> dict[str, str]:
@@ -92,5 +100,3 @@ def _git(folder: Path) -> dict[str, object] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return {"commit": commit, "dirty": bool(changes)}
-
-

@@ -84,7 +84,7 @@ def _prepare(
         root,
         name,
         config=dump_config(config),
-        environment=environment(config, folder=folder, source=market.source, digest=market.digest),
+        environment=environment(config, folder=folder, market=market),
         now=now(),
         durability=config.durability,
     )

@@ -57,7 +57,7 @@ def run_trial(setting: Setting, candidate: Candidate) -> Outcome:
     trial_id = names.trial_id(candidate.number)
     try:
         content, error = _measured(setting, candidate, trial_id), None
-    except Exception as failure:  # noqa: BLE001 - a user's strategy may raise anything
+    except Exception as failure:
         content, error = {}, f"{type(failure).__name__}: {failure}"
     document = {**_identity(setting, candidate, trial_id), **_outcome(content, error)}
     durability = setting.config.durability

@@ -17,7 +17,7 @@ from workspace_kit.layout.names import Workspace
 class Reporter(Protocol):
     """Shows how far a piece of work has come."""
 
-    def __call__(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+    def __call__(self, what: str, total: int, /) -> AbstractContextManager[Callable[[], None]]:
         """Begin a piece of work of ``total`` steps; the context gives a function that counts one step."""
 
 

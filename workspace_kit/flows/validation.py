@@ -10,10 +10,10 @@ from workspace_kit.analysis.ensemble import check_weights
 from workspace_kit.flows.blend import Matrix, Result, blend, result_of, weighed
 from workspace_kit.flows.discovery import candidates_of, labels_until
 from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
-from workspace_kit.flows.ensemble_study import saved_signals
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.members import Member, followed
 from workspace_kit.flows.provenance import analysis_metadata, content_digest
+from workspace_kit.flows.signals import saved_signals
 from workspace_kit.flows.trial import Setting, replay_signals, write_trial_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
@@ -43,7 +43,13 @@ def validate(trip: Trip, _journal: Journal) -> None:
     saved = saved_signals(trip, chosen)
     results = {
         period: _candidates(
-            trip, members, weights, single, fresh if period == TEST else saved, labels, period=period
+            trip,
+            members,
+            weights,
+            fresh if period == TEST else saved,
+            single=single,
+            labels=labels,
+            period=period,
         )
         for period in PERIODS
     }
@@ -116,10 +122,10 @@ def _candidates(
     trip: Trip,
     members: Sequence[Member],
     weights: Matrix,
-    single: str,
     signals: Mapping[str, pl.DataFrame],
-    labels: pl.DataFrame,
     *,
+    single: str,
+    labels: pl.DataFrame,
     period: str,
 ) -> dict[str, Result]:
     over = blend(trip, members, {name: signals[name] for name in followed(members)}, labels, period=period)
@@ -169,8 +175,5 @@ def _describe(trip: Trip, results: Mapping[str, Result], trials: Sequence[str]) 
         "looks": len(looks) + 1,
         "looked_at_before_by": looks,
         "prices": {"source": trip.config.data.prices, "digest": trip.market.digest},
-        "signals": {
-            key: content_digest(trip.workspace.file(names.VALIDATION_SIGNALS, key)) for key in keys
-        },
+        "signals": {key: content_digest(trip.workspace.file(names.VALIDATION_SIGNALS, key)) for key in keys},
     }
-

@@ -162,6 +162,7 @@ def _performance(document: Document) -> Rows:
         "status": document.text(content, "status") or "ok",
         "strategy": strategy,
         "parameters": json.dumps(parameters, ensure_ascii=False),
+        "error": document.text(content, "error"),
     }
     period = document.text(content, "period_name") or ALL
     metrics = document.section(content, "metrics")
@@ -351,13 +352,16 @@ def _correlations(document: Document, data: bytes) -> Rows:
         (_, trial), *cells = row.items()
         others = [name for name, _ in cells]
         for other, value in cells[others.index(trial) + 1 :]:
-            yield "correlations", {
-                "kind": "returns",
-                "trial_a": trial,
-                "trial_b": other,
-                "correlation": _float(value),
-                "bars": document.count(document.beside, "bars"),
-            }
+            yield (
+                "correlations",
+                {
+                    "kind": "returns",
+                    "trial_a": trial,
+                    "trial_b": other,
+                    "correlation": _float(value),
+                    "bars": document.count(document.beside, "bars"),
+                },
+            )
 
 
 _TABLE_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workspace_kit import storage
-from workspace_kit.config import dump_yaml
+from workspace_kit.config import Durability, dump_yaml
 from workspace_kit.errors import NameInvalid
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.writer import Durability
 
 
 def create_workspace(

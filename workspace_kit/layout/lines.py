@@ -65,7 +65,7 @@ def encode_signal(signal: Mapping[str, object], *, where: str) -> bytes:
         raise SchemaMismatch(
             where,
             found=str(error),
-            expected=f"the fields {', '.join(FIELDS)}, an action of {', '.join(ACTIONS)}, a strength from 0 to 1",
+            expected=f"{', '.join(FIELDS)}; an action of {', '.join(ACTIONS)}; a strength from 0 to 1",
             remedy="correct the signal",
         ) from error
     return json.dumps(signal, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"

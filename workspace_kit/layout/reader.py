@@ -1,4 +1,4 @@
-"""Bytes on disk to rows and faults: every file is read in one piece, checked after opening, and never trusted."""
+"""Bytes on disk to rows and faults: each file is checked after opening, read in one piece, never trusted."""
 
 import errno
 import os
@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from workspace_kit.config import ClockTime, load_yaml
-from workspace_kit.errors import FileDamaged, NotFound, UsageError, WorkspaceKitError
+from workspace_kit.config import load_yaml
+from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import Row, read_document
 from workspace_kit.layout.lines import Zone, parse_json, read_signals

@@ -4,18 +4,16 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from workspace_kit import clock, storage
+from workspace_kit.config import DEFAULT_DURABILITY, Durability
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json, encode_table
 from workspace_kit.layout.lines import encode_signal, encode_signals
 from workspace_kit.layout.names import FileKind, Workspace
 from workspace_kit.layout.reader import log_of
-
-Durability = Literal["none", "commit", "always"]
 
 
 class SignalWriter:
@@ -24,7 +22,7 @@ class SignalWriter:
     A signal is a mapping with ``timestamp, symbol, action, strength, strategy``; further fields are kept.
     """
 
-    def __init__(self, workspace: Path, *, durability: Durability = "commit") -> None:
+    def __init__(self, workspace: Path, *, durability: Durability = DEFAULT_DURABILITY) -> None:
         self.workspace = Path(workspace)
         self.durability = durability
 
@@ -89,9 +87,12 @@ def write_table(workspace: Workspace, key: str, frame: pl.DataFrame, *, durabili
     return path
 
 
-def write_file(workspace: Workspace, kind: FileKind, key: str, data: bytes) -> Path:
-    """Put finished bytes, such as a picture or a page, in place."""
-    path = workspace.file(kind, key)
+def write_file(
+    workspace: Workspace, kind: FileKind, key: str, data: bytes, *, out: Path | None = None
+) -> Path:
+    """Put finished bytes, such as a picture or a page, in place, or under the same name into ``out``."""
+    place = workspace.file(kind, key)
+    path = out / place.name if out else place
     storage.make_folder(path.parent)
     storage.replace(path, data, sync=False)
     return path

@@ -1,5 +1,6 @@
 """What panels are made of: notes, charts, tables and large figures, as values that a template lays out."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,10 +9,12 @@ from matplotlib.figure import Figure
 
 from workspace_kit.report.curves import NARROW, WIDE
 from workspace_kit.report.ink import svg_bytes
+from workspace_kit.report import words
 from workspace_kit.report.svg import inline
-from workspace_kit.report.words import short
 
-_CELL_CHARACTERS = 160
+MOST_ROWS = 2_000
+_CELL_CHARACTERS, _PARAMETERS_CHARACTERS = 160, 90
+_FEW_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,11 @@ class Grid:
         return spans if any(group for group, _ in spans) else []
 
     @property
+    def is_filterable(self) -> bool:
+        """Whether there are more rows than an eye takes in."""
+        return self.is_searchable and self.row_count > _FEW_ROWS
+
+    @property
     def row_count(self) -> int:
         """How many rows there are."""
         return sum(len(group.rows) for group in self.groups)
@@ -120,7 +128,7 @@ def chart(
 ) -> Chart:
     """Draw for both widths; ``label`` says to a screen reader what is to be seen."""
     wide, narrow = (
-        inline(svg_bytes(draw(width)), key=f"{key}-{width}", label=short(label, most=600))
+        inline(svg_bytes(draw(width)), key=f"{key}-{width}", label=words.short(label, most=600))
         for width in (WIDE, NARROW)
     )
     return Chart(caption=caption, wide=wide, narrow=narrow, legend=tuple(legend))
@@ -128,9 +136,35 @@ def chart(
 
 def tile(key: str, figure: Figure, *, label: str) -> str:
     """Return one small drawing."""
-    return inline(svg_bytes(figure), key=key, label=short(label, most=600))
+    return inline(svg_bytes(figure), key=key, label=words.short(label, most=600))
 
 
-def text_cell(text: str | None) -> Cell:
+def text_cell(value: object) -> Cell:
     """Return a cell of somebody's words, on one line, cut where they run long."""
-    return Cell(short(text, most=_CELL_CHARACTERS) if text else "–")
+    return Cell(words.short(str(value), most=_CELL_CHARACTERS) if value else words.NOTHING)
+
+
+def parameters_cell(value: object) -> Cell:
+    """Return a cell of parameters, given as a JSON object."""
+    return Cell(words.parameters(value if isinstance(value, str) else None, most=_PARAMETERS_CHARACTERS))
+
+
+def metric_cell(name: str, value: object) -> Cell:
+    """Return a cell of a metric in its unit."""
+    return Cell(words.metric(name, as_float(value)), as_float(value))
+
+
+def count_cell(value: object) -> Cell:
+    """Return a cell of a whole number."""
+    return Cell(words.number(as_float(value), decimals=0), as_float(value))
+
+
+def as_float(value: object) -> float | None:
+    """Return a finite number as a float, anything else as null."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def cut(rows: int) -> str:
+    """Return a sentence where a table shows only its first rows."""
+    shown, all_rows = words.count(MOST_ROWS), words.count(rows)
+    return f"The first {shown} of {all_rows} rows are shown." if rows > MOST_ROWS else ""

@@ -49,7 +49,7 @@ def drawdown_chart(series: Series, periods: Periods, *, width: int) -> Figure:
     """Draw the falls from the running peak; the first series is filled."""
     figure = blank(width, 260 if width == WIDE else 210)
     axes = _place(figure, width=width, top=44)
-    _draw_drawdowns(axes, series, periods, pixels=width, is_labelled=width == WIDE)
+    _draw_drawdowns(axes, series, periods, pixels=width, is_labelled=width == WIDE, names_periods=True)
     return figure
 
 
@@ -57,9 +57,12 @@ def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
     """Draw Sharpe ratio above volatility, both over the year before each bar."""
     height = 420 if width == WIDE else 380
     figure = blank(width, height)
-    upper = _place(figure, width=width, top=44, bottom=height / 2 + 8)
-    lower = _place(figure, width=width, top=height / 2 + 32)
-    for axes, column, title in ((upper, "sharpe", "Sharpe ratio"), (lower, "volatility", "Volatility a year")):
+    upper = _place(figure, width=width, top=44, bottom=height / 2 + 14)
+    lower = _place(figure, width=width, top=height / 2 + 38)
+    for axes, column, title in (
+        (upper, "sharpe", "Sharpe ratio"),
+        (lower, "volatility", "Volatility a year"),
+    ):
         ends = []
         for name, frame in rolling.items():
             known = frame.drop_nulls(column)
@@ -93,17 +96,18 @@ def overview(
     figure = blank(width, height)
     figure.text(0.03, 0.955, short(title, most=80), fontsize=18, fontweight="bold", va="center")
     figure.text(0.03, 0.915, short(subtitle, most=150), fontsize=10.5, color=colour("muted"), va="center")
-    upper = place(figure, left=56, right=150, top=104, bottom=240)
-    lower = place(figure, left=56, right=150, top=430, bottom=40)
-    for axes in (upper, lower):
-        _shade(axes, regimes)
+    upper = place(figure, left=56, right=160, top=112, bottom=236)
+    lower = place(figure, left=56, right=160, top=440, bottom=36)
+    _shade(upper, regimes)
     _draw_growth(upper, series, periods, pixels=2 * width, is_labelled=True)
-    _draw_drawdowns(lower, falls, periods, pixels=2 * width, is_labelled=True)
+    _draw_drawdowns(lower, falls, periods, pixels=2 * width, is_labelled=True, names_periods=False)
     return figure
 
 
 def _place(figure: Figure, *, width: int, top: float, bottom: float = 30.0) -> Axes:
-    return place(figure, left=48 if width == WIDE else 44, right=150 if width == WIDE else 10, top=top, bottom=bottom)
+    return place(
+        figure, left=52 if width == WIDE else 48, right=160 if width == WIDE else 10, top=top, bottom=bottom
+    )
 
 
 def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, is_labelled: bool) -> None:
@@ -114,7 +118,9 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
         alive = equity > 0.0
         _line(axes, _days(frame["timestamp"])[alive], equity[alive], ink=ink_of(name, series), pixels=pixels)
         if len(equity) and alive[-1]:
-            ends.append(End(float(equity[-1]), f"{_end_text(name)}  {_multiple(equity[-1])}", ink_of(name, series)))
+            ends.append(
+                End(float(equity[-1]), f"{_end_text(name)}  {_multiple(equity[-1])}", ink_of(name, series))
+            )
     axes.yaxis.set_major_locator(FixedLocator(_growth_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _multiple(value)))
@@ -123,7 +129,9 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
         _label_ends(axes, ends)
 
 
-def _draw_drawdowns(axes: Axes, series: Series, periods: Periods, *, pixels: int, is_labelled: bool) -> None:
+def _draw_drawdowns(
+    axes: Axes, series: Series, periods: Periods, *, pixels: int, is_labelled: bool, names_periods: bool
+) -> None:
     ends = []
     for order, (name, frame) in enumerate(series.items()):
         days, falls = thinned(_days(frame["timestamp"]), drawdown(values(frame)), pixels=pixels)
@@ -134,9 +142,9 @@ def _draw_drawdowns(axes: Axes, series: Series, periods: Periods, *, pixels: int
         if len(falls):
             ends.append(End(float(falls[-1]), _end_text(name), ink))
     axes.set_ylim(top=0.0)
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
-    _dress(axes, "Fall from the running peak", periods, names_periods=True)
+    _dress(axes, "Fall from the running peak", periods, names_periods=names_periods)
     if is_labelled:
         _label_ends(axes, ends)
 
@@ -173,7 +181,9 @@ def _growth_ticks(low: float, high: float) -> Sequence[float]:
     """Return three to eight round levels between two positive ones."""
     decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for ladder in _LADDERS:
-        ticks = [float(decade * step) for decade in decades for step in ladder if low <= decade * step <= high]
+        ticks = [
+            float(decade * step) for decade in decades for step in ladder if low <= decade * step <= high
+        ]
         if len(ticks) >= 3:
             return ticks[:: math.ceil(len(ticks) / 8)]
     return [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
@@ -197,7 +207,9 @@ def _mark_periods(axes: Axes, periods: Periods, *, is_named: bool) -> None:
         if last < low or first > high:
             continue
         if low < first < high:
-            axes.axvline(first, color=colour("muted"), linewidth=0.8, ymax=1.0 if not is_named else 1.05, clip_on=False)
+            axes.axvline(
+                first, color=colour("muted"), linewidth=0.8, ymax=1.0 if not is_named else 1.05, clip_on=False
+            )
         if is_named:
             axes.annotate(
                 name,
@@ -205,28 +217,42 @@ def _mark_periods(axes: Axes, periods: Periods, *, is_named: bool) -> None:
                 xycoords=axes.get_xaxis_transform(),
                 xytext=(4, 5),
                 textcoords="offset points",
-                fontsize=10.5,
+                fontsize=11,
                 color=colour("muted"),
             )
     axes.set_xlim(low, high)
 
 
 def _shade(axes: Axes, regimes: pl.DataFrame) -> None:
+    """Shade bull and bear stretches behind everything else, and say above the axes which shade is which."""
     stretches = runs(regimes)
-    for regime in (BULL, BEAR):
+    for regime, right in ((BULL, -56.0), (BEAR, 0.0)):
         spans = stretches.filter(pl.col("regime") == regime)
         if spans.height:
-            outline = _boxes(_days(spans["start"]), _days(spans["end"]))
-            axes.add_artist(
-                PathPatch(
-                    outline,
-                    transform=axes.get_xaxis_transform(),
-                    facecolor=colour(regime),
-                    alpha=0.2,
-                    linewidth=0.0,
-                    zorder=0,
-                )
-            )
+            _fill(axes, _boxes(_days(spans["start"]), _days(spans["end"])), ink=regime)
+            _beside(axes, named(regime).lower(), right, ink="muted", opacity=1.0)
+            _beside(axes, "■", right - 30.0, ink=regime, opacity=0.5)
+
+
+def _fill(axes: Axes, shape: Path, *, ink: str) -> None:
+    across = axes.get_xaxis_transform()
+    axes.add_artist(
+        PathPatch(shape, transform=across, facecolor=colour(ink), alpha=0.2, linewidth=0.0, zorder=0)
+    )
+
+
+def _beside(axes: Axes, text: str, right: float, *, ink: str, opacity: float) -> None:
+    """Write above the axes' right end, in the row of the title."""
+    axes.annotate(
+        text,
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(right, 22.0),
+        textcoords="offset points",
+        ha="right",
+        color=colour(ink),
+        alpha=opacity,
+    )
 
 
 def _boxes(left: Floats, right: Floats) -> Path:
@@ -254,7 +280,6 @@ def _label_ends(axes: Axes, ends: Sequence[End]) -> None:
             xycoords="axes fraction",
             xytext=(8, at - axes.bbox.y0),
             textcoords="offset points",
-            fontsize=11,
             color=colour(end.ink),
             va="center",
             annotation_clip=False,

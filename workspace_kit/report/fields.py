@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,9 @@ _SMALL = 400
 _MOST_NUMBERED = 120
 _MOST_NAMED = 50
 _MOST_VECTORS = 1_500
-_FULL = 0.85
+_LARGEST_SQUARE = 560
+_MEMBER_NAMES, _SHARES = 120, 66
+_FULL = 0.8
 
 Item = TypeVar("Item")
 
@@ -34,7 +36,11 @@ def surface_chart(surface: Surface, *, metric: str, scale: tuple[float, float]) 
 
     ``scale`` is the metric's range over all strategies, so that a shade means the same on each.
     """
-    return _cells_chart(surface, metric=metric, scale=scale) if surface.y else _line_chart(surface, metric=metric)
+    return (
+        _cells_chart(surface, metric=metric, scale=scale)
+        if surface.y
+        else _line_chart(surface, metric=metric)
+    )
 
 
 def _cells_chart(surface: Surface, *, metric: str, scale: tuple[float, float]) -> Figure:
@@ -43,12 +49,18 @@ def _cells_chart(surface: Surface, *, metric: str, scale: tuple[float, float]) -
     axes = place(figure, left=64, right=8, top=30, bottom=44)
     low, high = scale
     depth = (surface.cells - low) / (high - low) if high > low else np.zeros_like(surface.cells)
-    _image(axes, _tint(ENSEMBLE, 0.06 + (_FULL - 0.06) * np.nan_to_num(depth, nan=-0.06 / (_FULL - 0.06))))
+    _image(
+        axes,
+        _tint("gain", 0.06 + (_FULL - 0.06) * np.nan_to_num(depth, nan=-0.06 / (_FULL - 0.06))),
+        origin="lower",
+    )
     if rows * columns <= _MOST_NUMBERED:
         _write_cells(axes, surface.cells, metric=metric)
     row, column = surface.best
     axes.add_patch(
-        Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=colour("ink"), linewidth=2.0, clip_on=False)
+        Rectangle(
+            (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=colour("ink"), linewidth=2.0, clip_on=False
+        )
     )
     _name_settings(axes, surface)
     _title(axes, surface.strategy)
@@ -62,7 +74,12 @@ def _line_chart(surface: Surface, *, metric: str) -> Figure:
     axes.plot(surface.xs, heights, color=colour(ENSEMBLE), marker="o", markersize=4)
     at = surface.best[1]
     axes.plot(
-        [surface.xs[at]], [heights[at]], "o", markersize=9, markerfacecolor="none", markeredgecolor=colour("ink")
+        [surface.xs[at]],
+        [heights[at]],
+        "o",
+        markersize=9,
+        markerfacecolor="none",
+        markeredgecolor=colour("ink"),
     )
     axes.margins(x=0.06, y=0.2)
     axes.xaxis.set_major_locator(FixedLocator(_sample(surface.xs, most=8)))
@@ -79,15 +96,15 @@ def scatter_chart(
 ) -> Figure:
     """Draw each trial's metric on select against train, the hurdle of luck and the ones that were chosen."""
     figure = blank(width, 420 if width == WIDE else 340)
-    axes = place(figure, left=56, right=24, top=36, bottom=44)
+    axes = place(figure, left=56, right=24, top=54, bottom=44)
     axes.grid(visible=True, axis="both")
-    for kind, size, opacity in (("ensemble", 9, 0.25), ("trial", 26, 0.75)):
+    for kind, size, opacity in ((ENSEMBLE, 10, 0.28), ("trial", 28, 0.8)):
         some = pairs.filter(pl.col("kind") == kind)
         axes.scatter(
             some["train"],
             some["select"],
             s=size,
-            color=colour("faint" if kind == "ensemble" else "muted"),
+            color=colour(ENSEMBLE if kind == ENSEMBLE else "muted"),
             alpha=opacity,
             linewidths=0.0,
             rasterized=some.height > _MOST_VECTORS,
@@ -102,22 +119,28 @@ def scatter_chart(
         axis.set_major_locator(MaxNLocator(6))
         axis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
     axes.set_xlabel(f"{named(metric)} on train")
-    axes.set_title(f"{named(metric)} on select", color=colour("muted"))
+    axes.set_title(f"{named(metric)} on select", color=colour("muted"), pad=24)
     return figure
 
 
 def distribution_chart(values: np.ndarray, *, metric: str, hurdle: float | None, width: int) -> Figure:
     """Draw how a metric is spread over the trials, with the hurdle of luck."""
     figure = blank(width, 240)
-    axes = place(figure, left=56, right=24, top=36, bottom=44)
-    axes.hist(values, bins=min(30, max(5, round(math.sqrt(len(values))) * 2)), color=colour("muted"), alpha=0.75, rwidth=0.9)
+    axes = place(figure, left=56, right=24, top=54, bottom=44)
+    axes.hist(
+        values,
+        bins=min(30, max(5, round(math.sqrt(len(values))) * 2)),
+        color=colour("muted"),
+        alpha=0.75,
+        rwidth=0.9,
+    )
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
     axes.margins(x=0.04)
     axes.set_xlabel(named(metric))
-    axes.set_title("Trials", color=colour("muted"))
+    axes.set_title("Trials", color=colour("muted"), pad=24)
     return figure
 
 
@@ -125,39 +148,51 @@ def correlation_chart(groups: Clusters, strategies: Mapping[str, str], *, width:
     """Draw correlations in cluster order with their tree; colours are fixed to [−1, 1]."""
     is_named = width == WIDE and len(groups.trials) <= _MOST_NAMED
     left, tree = (150, 70) if is_named else (8, 40)
-    side = (min(width, 720) if width == WIDE else width) - left - 8
-    figure = blank(left + side + 8, side + tree + 52)
-    axes = place(figure, left=left, right=8, top=tree + 4, bottom=48)
-    _image(axes, _diverging(groups.matrix))
+    side = min(width - left - 8, _LARGEST_SQUARE)
+    right = width - left - side
+    figure = blank(width, side + tree + 52)
+    axes = place(figure, left=left, right=right, top=tree + 4, bottom=48)
+    _image(axes, _diverging(groups.matrix), origin="upper")
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.set_yticks(range(len(groups.trials)) if is_named else [])
-    axes.set_yticklabels([_trial_label(trial, strategies) for trial in groups.trials] if is_named else [], fontsize=9)
+    axes.set_yticklabels(
+        [_trial_label(trial, strategies) for trial in groups.trials] if is_named else [], fontsize=10
+    )
     axes.spines["bottom"].set_visible(False)
-    _tree(place(figure, left=left, right=8, top=0, bottom=side + 50), groups)
-    _scale(place(figure, left=left, right=8 + side - min(side, 240), top=side + tree + 20, bottom=22))
+    _tree(place(figure, left=left, right=right, top=0, bottom=side + 50), groups)
+    _scale(place(figure, left=left, right=width - left - 220, top=side + tree + 20, bottom=22))
     return figure
 
 
 def weights_chart(members: Sequence[str], weights: Sequence[float], *, width: int) -> Figure:
     """Draw each member's share of capital, and equal weight as a mark."""
-    figure = blank(width, 34 * len(members) + 40)
-    axes = place(figure, left=130, right=60, top=24, bottom=16)
+    bar = min(width - _MEMBER_NAMES, 520) - _SHARES
+    figure = blank(width, 32 * len(members) + 40)
+    axes = place(figure, left=_MEMBER_NAMES, right=width - _MEMBER_NAMES - bar, top=24, bottom=8)
     places = range(len(members))
-    axes.barh(places, weights, height=0.56, color=colour(ENSEMBLE))
+    axes.barh(places, weights, height=0.5, color=colour(ENSEMBLE))
+    axes.set_xlim(0.0, max(*weights, 1 / len(members)))
     axes.axvline(1 / len(members), color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
     axes.annotate(
         "equal weight",
         (1 / len(members), 1.0),
         xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 5),
+        xytext=(0, 6),
         textcoords="offset points",
         ha="center",
-        fontsize=10.5,
         color=colour("muted"),
     )
     for at, weight in zip(places, weights, strict=True):
-        axes.annotate(percent(weight), (max(weight, 0.0), at), xytext=(6, 0), textcoords="offset points", va="center")
+        axes.annotate(
+            percent(weight),
+            (1.0, at),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(_SHARES, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+        )
     axes.set_yticks(places, [short(member, most=18) for member in members])
     axes.tick_params(axis="y", labelcolor=colour("ink"))
     axes.invert_yaxis()
@@ -167,8 +202,8 @@ def weights_chart(members: Sequence[str], weights: Sequence[float], *, width: in
     return figure
 
 
-def _image(axes: Axes, pixels: np.ndarray) -> None:
-    axes.imshow(pixels, aspect="auto", interpolation="none", origin="upper")
+def _image(axes: Axes, pixels: np.ndarray, *, origin: Literal["lower", "upper"]) -> None:
+    axes.imshow(pixels, aspect="auto", interpolation="none", origin=origin)
 
 
 def _tint(ink: str, opacity: Square) -> np.ndarray:
@@ -188,7 +223,7 @@ def _diverging(matrix: Square) -> np.ndarray:
 def _write_cells(axes: Axes, cells: Square, *, metric: str) -> None:
     for (row, column), value in np.ndenumerate(cells):
         if math.isfinite(value):
-            axes.text(column, row, metric_text(metric, value), ha="center", va="center", fontsize=10.5)
+            axes.text(column, row, metric_text(metric, value), ha="center", va="center", fontsize=11.5)
 
 
 def _name_settings(axes: Axes, surface: Surface) -> None:
@@ -211,7 +246,7 @@ def _setting(value: float) -> str:
 
 
 def _title(axes: Axes, text: str) -> None:
-    axes.set_title(short(text, most=40), pad=8)
+    axes.set_title(short(text, most=40), pad=8, fontweight="bold")
 
 
 def _mark_equal(axes: Axes) -> None:
@@ -220,10 +255,6 @@ def _mark_equal(axes: Axes) -> None:
     if low < high:
         limits = axes.get_xlim(), axes.get_ylim()
         axes.plot([low, high], [low, high], color=colour("faint"), linewidth=0.9)
-        axes.annotate(
-            "as good on select", (high, high), xytext=(-4, -12), textcoords="offset points", ha="right",
-            fontsize=10, color=colour("muted"),
-        )
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
 
@@ -234,9 +265,9 @@ def _mark_hurdle(axes: Axes, hurdle: float) -> None:
         f"luck alone reaches {number(hurdle, decimals=2)}",
         (hurdle, 1.0),
         xycoords=axes.get_xaxis_transform(),
-        xytext=(5, -12),
+        xytext=(0, 6),
+        ha="center",
         textcoords="offset points",
-        fontsize=10.5,
         color=colour("loss"),
     )
 
@@ -244,8 +275,15 @@ def _mark_hurdle(axes: Axes, hurdle: float) -> None:
 def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str) -> None:
     for train, select in rows.select("train", "select").iter_rows():
         axes.plot([train], [select], "o", color=colour(series), markersize=8)
+        low, high = axes.get_xlim()
+        is_left = train > low + 0.8 * (high - low)
         axes.annotate(
-            named(series), (train, select), xytext=(8, 0), textcoords="offset points", va="center", fontsize=11,
+            named(series),
+            (train, select),
+            xytext=(-8 if is_left else 8, 0),
+            textcoords="offset points",
+            ha="right" if is_left else "left",
+            va="center",
             color=colour(series),
         )
 
@@ -264,7 +302,9 @@ def _tree(axes: Axes, groups: Clusters) -> None:
     brackets = []
     for left, right, distance, _ in groups.joins:
         one, other = int(left), int(right)
-        brackets.append([(at[one], height[one]), (at[one], distance), (at[other], distance), (at[other], height[other])])
+        brackets.append(
+            [(at[one], height[one]), (at[one], distance), (at[other], distance), (at[other], height[other])]
+        )
         at.append((at[one] + at[other]) / 2)
         height.append(float(distance))
     axes.add_collection(LineCollection(brackets, colors=colour("muted"), linewidths=0.8))
@@ -275,7 +315,10 @@ def _tree(axes: Axes, groups: Clusters) -> None:
 
 def _scale(axes: Axes) -> None:
     axes.imshow(
-        _diverging(np.linspace(-1.0, 1.0, 81)[np.newaxis]), aspect="auto", interpolation="none", extent=(-1, 1, 0, 1)
+        _diverging(np.linspace(-1.0, 1.0, 81)[np.newaxis]),
+        aspect="auto",
+        interpolation="none",
+        extent=(-1, 1, 0, 1),
     )
     axes.set_xticks([-1, 0, 1], [number(at, decimals=0) for at in (-1, 0, 1)])
     axes.set_yticks([])

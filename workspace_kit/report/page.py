@@ -81,9 +81,14 @@ def _facts(story: Story) -> Mapping[str, str]:
     return {
         "Workspace": story.workspace,
         "Written": f"{words.date(story.as_of)}, {story.as_of:%H:%M} UTC",
-        "Created": f"{words.date(story.created_at)}, {story.created_at:%H:%M} UTC" if story.created_at else words.NOTHING,
-        "Bars": f"{words.count(bars.n_unique())}, {words.span(bars.min(), bars.max())}" if len(bars) else words.NOTHING,
-        "Trials": f"{words.count((kinds == 'trial').sum())}" + (f", {words.count(failed)} failed" if failed else ""),
+        "Created": f"{words.date(story.created_at)}, {story.created_at:%H:%M} UTC"
+        if story.created_at
+        else words.NOTHING,
+        "Bars": f"{words.count(bars.n_unique())}, {words.span(bars.min(), bars.max())}"
+        if len(bars)
+        else words.NOTHING,
+        "Trials": f"{words.count((kinds == 'trial').sum())}"
+        + (f", {words.count(failed)} failed" if failed else ""),
         "Weight sets": words.count((kinds == "ensemble").sum()),
         "Faults": words.count(story.table("faults").height),
     }

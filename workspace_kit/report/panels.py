@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workspace_kit.report import research, results
+from workspace_kit.report import evidence, research, results
 from workspace_kit.report.blocks import Block, Note
 from workspace_kit.report.story import Story
 
@@ -27,22 +27,41 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-_NO_RETURNS = "This workspace holds no return series; a run of all four phases, or a replay against prices, makes them."
+_NO_RETURNS = (
+    "This workspace holds no return series; a run of all four phases, or a replay against prices, makes them."
+)
 
 PANELS = (
-    Panel("headline", "Headline numbers", results.headline, "No candidate has been measured in any period yet."),
+    Panel(
+        "headline", "Headline numbers", results.headline, "No candidate has been measured in any period yet."
+    ),
     Panel("growth", "Growth", results.equity, _NO_RETURNS),
     Panel("drawdowns", "Drawdowns", results.falls),
     Panel("calendar", "Calendar returns", results.calendar),
     Panel("rolling-year", "Rolling year", results.rolling),
-    Panel("market-regimes", "Regimes", research.regimes, "No regime has been labelled and no parameters were chosen per regime."),
-    Panel("surfaces", "Parameters", research.parameters, "No strategy has a numeric parameter that was varied and scored."),
-    Panel("resemblance", "Correlation", research.correlations, "No correlations between trials have been computed."),
+    Panel(
+        "market-regimes",
+        "Regimes",
+        research.regimes,
+        "No regime has been labelled and no parameters were chosen per regime.",
+    ),
+    Panel(
+        "surfaces",
+        "Parameters",
+        research.parameters,
+        "No strategy has a numeric parameter that was varied and scored.",
+    ),
+    Panel(
+        "resemblance",
+        "Correlation",
+        research.correlations,
+        "No correlations between trials have been computed.",
+    ),
     Panel("ensemble", "Ensemble weights", research.weights, "No ensemble has been formed."),
-    Panel("odds-of-luck", "Luck", research.luck, "Nothing has been computed about the odds of luck."),
-    Panel("validation", "Validation", research.validation, "Nothing has been validated on a test period."),
-    Panel("all-trials", "Trials", research.trials, "This workspace holds no trial."),
-    Panel("faults", "Faults", research.faults),
+    Panel("odds-of-luck", "Luck", evidence.luck, "Nothing has been computed about the odds of luck."),
+    Panel("validation", "Validation", evidence.validation, "Nothing has been validated on a test period."),
+    Panel("all-trials", "Trials", evidence.trials, "This workspace holds no trial."),
+    Panel("faults", "Faults", evidence.faults),
 )
 
 

@@ -29,7 +29,10 @@ from workspace_kit.schema import PERIODS, TEST
 Numbers = Mapping[str, float | None]
 
 _SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate", "trades")
-_HEADS = (Head("", is_number=False), *(Head(title) for title in ("Return", "Sharpe", "Drawdown", "Win rate", "Trades")))
+_HEADS = (
+    Head("", is_number=False),
+    *(Head(title) for title in ("Return", "Sharpe", "Drawdown", "Win rate", "Trades")),
+)
 _MOST_SERIES = 5
 _WORST = 10
 _SHORTEST_YEAR = 4
@@ -84,7 +87,8 @@ def _stated(story: Story, name: str, period: str) -> Numbers:
         rows = story.table("validations").filter(pl.col("candidate") == name)
     else:
         rows = story.table("performance").filter(
-            pl.col("trial_id") == pl.lit(story.candidates.get(name), dtype=pl.String), pl.col("period") == period
+            pl.col("trial_id") == pl.lit(story.candidates.get(name), dtype=pl.String),
+            pl.col("period") == period,
         )
     return next(rows.select(_SHOWN).iter_rows(named=True), {})
 
@@ -113,7 +117,10 @@ def _largest(story: Story, period: str, rows: Mapping[str, Numbers]) -> Figures:
         )
         for key, head in zip(_SHOWN[:4], _HEADS[1:5], strict=True)
     )
-    return Figures(f"{words.named(main)}, {_period_title(story, period)}", items)
+    return Figures(
+        f"{words.named(main)} on {_period_title(story, period).replace(period.capitalize(), period, 1)}",
+        items,
+    )
 
 
 def equity(story: Story) -> list[Block]:
@@ -146,8 +153,13 @@ def falls(story: Story) -> list[Block]:
         label=f"Drawdowns, {_days(series)}. Deepest: {_deepest(series)}.",
         legend=_legend(series),
     )
-    heads = tuple(Head(title, is_number=title != "Peak") for title in ("Peak", "Trough", "Recovered", "Depth", "Bars"))
-    caption = f"{words.named(name)}: the {_WORST} deepest falls; bars from peak to recovery, or to the last bar."
+    heads = tuple(
+        Head(title, is_number=title in {"Depth", "Bars"})
+        for title in ("Peak", "Trough", "Recovered", "Depth", "Bars")
+    )
+    caption = (
+        f"{words.named(name)}: the {_WORST} deepest falls; bars from peak to recovery, or to the last bar."
+    )
     if not worst.height:
         return [drawn, Note(f"{words.named(name)} never fell below its peak.")]
     return [drawn, Grid("worst-falls", caption, heads, (Rows("", tuple(map(_fall_row, worst.iter_rows()))),))]
@@ -180,18 +192,31 @@ def _months(name: str, main: pl.DataFrame, yearly: Mapping[int, float]) -> Grid:
     months = {(year, month): value for year, month, value in by_month(main).iter_rows()}
     scale = _scale(months.values())
     rows = tuple(
-        (Cell(str(year)), *(_heat(months.get((year, month)), scale) for month in range(1, 13)), _heat(yearly[year], None))
+        (
+            Cell(str(year)),
+            *(_heat(months.get((year, month)), scale) for month in range(1, 13)),
+            _heat(yearly[year], None),
+        )
         for year in sorted(yearly)
     )
     heads = (Head("Year", is_number=False), *(Head(month) for month in words.MONTHS), Head("Year"))
-    return Grid("months", f"{words.named(name)}: return per month, in percent.", heads, (Rows("", rows),), is_dense=True)
+    return Grid(
+        "months",
+        f"{words.named(name)}: return per month, in percent.",
+        heads,
+        (Rows("", rows),),
+        is_dense=True,
+    )
 
 
 def _years(yearly: Mapping[str, Mapping[int, float]]) -> Grid:
     years = sorted({year for of in yearly.values() for year in of})
     scale = _scale([value for of in yearly.values() for value in of.values()])
     rows = tuple((Cell(str(year)), *(_heat(of.get(year), scale) for of in yearly.values())) for year in years)
-    heads = (Head("Year", is_number=False), *(Head(words.short(words.named(name), most=24)) for name in yearly))
+    heads = (
+        Head("Year", is_number=False),
+        *(Head(words.short(words.named(name), most=24)) for name in yearly),
+    )
     return Grid("years", "Return per calendar year, in percent.", heads, (Rows("", rows),), is_folded=True)
 
 
@@ -239,13 +264,15 @@ def _legend(series: Series) -> list[tuple[str, str]]:
 
 def _totals(series: Series) -> str:
     return "; ".join(
-        f"{words.named(name)} {words.percent(float(growth(values(frame))[-1]) - 1.0)}" for name, frame in series.items()
+        f"{words.named(name)} {words.percent(float(growth(values(frame))[-1]) - 1.0)}"
+        for name, frame in series.items()
     )
 
 
 def _deepest(series: Series) -> str:
     return "; ".join(
-        f"{words.named(name)} {words.percent(float(drawdown(values(frame)).min()))}" for name, frame in series.items()
+        f"{words.named(name)} {words.percent(float(drawdown(values(frame)).min()))}"
+        for name, frame in series.items()
     )
 
 

@@ -127,7 +127,9 @@ def by_year(series: pl.DataFrame) -> pl.DataFrame:
 def by_month(series: pl.DataFrame) -> pl.DataFrame:
     """Return the compounded return of each calendar month: year, month, return."""
     time = pl.col("timestamp").dt
-    return _compounded(series.with_columns(time.year().alias("year"), time.month().alias("month")), ["year", "month"])
+    return _compounded(
+        series.with_columns(time.year().alias("year"), time.month().alias("month")), ["year", "month"]
+    )
 
 
 def _compounded(dated: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -177,7 +179,11 @@ def runs(regimes: pl.DataFrame) -> pl.DataFrame:
     stretches = (
         labels.with_columns(pl.col("regime").rle_id().alias("stretch"))
         .group_by("stretch", maintain_order=True)
-        .agg(pl.col("regime").first(), pl.col("timestamp").first().alias("start"), pl.col("timestamp").last().alias("last"))
+        .agg(
+            pl.col("regime").first(),
+            pl.col("timestamp").first().alias("start"),
+            pl.col("timestamp").last().alias("last"),
+        )
     )
     return stretches.select(
         "regime", "start", pl.coalesce(pl.col("start").shift(-1), "last").alias("end")

@@ -53,7 +53,9 @@ def local(story: Story) -> Story:
     return replace(
         story,
         tables={name: _local_frame(frame, zone=zone) for name, frame in story.tables.items()},
-        periods={name: (_local(start, zone), _local(end, zone)) for name, (start, end) in story.periods.items()},
+        periods={
+            name: (_local(start, zone), _local(end, zone)) for name, (start, end) in story.periods.items()
+        },
     )
 
 

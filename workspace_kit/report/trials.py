@@ -60,21 +60,29 @@ def metric_values(story: Story, *, metric: str, period: str | None) -> pl.DataFr
     loose = story.table("metrics").filter(pl.col("period") == period, pl.col("name") == metric)
     known = pl.col(metric) if metric in performance.columns else pl.lit(None, dtype=pl.Float64())
     joined = performance.with_columns(known.alias("known")).join(
-        loose.select("trial_id", pl.col("value").alias("loose")).unique("trial_id", keep="first", maintain_order=True),
+        loose.select("trial_id", pl.col("value").alias("loose")).unique(
+            "trial_id", keep="first", maintain_order=True
+        ),
         on="trial_id",
         how="left",
         maintain_order="left",
     )
     value = pl.coalesce("known", "loose")
-    rows = joined.select("trial_id", "kind", "strategy", pl.when(value.is_finite()).then(value).alias("value"))
+    rows = joined.select(
+        "trial_id", "kind", "strategy", pl.when(value.is_finite()).then(value).alias("value")
+    )
     return in_order(rows.unique("trial_id", keep="first", maintain_order=True), "kind", "trial_id")
 
 
 def train_and_select(story: Story, *, metric: str) -> pl.DataFrame:
     """Return every trial with the metric in both periods: trial_id, kind, strategy, train, select."""
     train = metric_values(story, metric=metric, period=TRAIN).rename({"value": "train"})
-    select = metric_values(story, metric=metric, period=SELECT).select("trial_id", pl.col("value").alias("select"))
-    return train.join(select, on="trial_id", how="inner", maintain_order="left").drop_nulls(["train", "select"])
+    select = metric_values(story, metric=metric, period=SELECT).select(
+        "trial_id", pl.col("value").alias("select")
+    )
+    return train.join(select, on="trial_id", how="inner", maintain_order="left").drop_nulls(
+        ["train", "select"]
+    )
 
 
 def surfaces(story: Story) -> list[Surface]:
@@ -97,7 +105,9 @@ def surfaces(story: Story) -> list[Surface]:
 
 
 def _surface(strategy: str | None, trials: pl.DataFrame, values: pl.DataFrame) -> Surface | None:
-    settings = trials.select("trial_id", "value").join(values, on="trial_id", how="inner", maintain_order="left")
+    settings = trials.select("trial_id", "value").join(
+        values, on="trial_id", how="inner", maintain_order="left"
+    )
     varied = _varied(settings, trials=trials.height)
     if not varied:
         return None

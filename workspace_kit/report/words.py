@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -32,6 +33,7 @@ PERCENTAGES = frozenset({"total_return", "cagr", "volatility", "max_drawdown", "
 
 _NBSP = "\u00a0"
 _MINUS = "\u2212"
+_BLANKS = re.compile(r"[ \n]+")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -54,6 +56,15 @@ def percent(value: float | None, *, decimals: int = 1) -> str:
     return text if text == NOTHING else f"{text}{_NBSP}%"
 
 
+def probability(value: float | None) -> str:
+    """Return a probability as a percentage; one that only rounds to certainty is not shown as certain."""
+    if value is not None and 0.999 <= value < 1.0:
+        return f"> 99.9{_NBSP}%"
+    if value is not None and 0.0 < value < 0.001:
+        return f"< 0.1{_NBSP}%"
+    return percent(value)
+
+
 def count(value: int | None) -> str:
     """Return a whole number."""
     return number(value, decimals=0)
@@ -66,12 +77,21 @@ def metric(name: str, value: float | None) -> str:
 
 def date(instant: dt.date | None) -> str:
     """Return a day, the same in every locale."""
-    return NOTHING if instant is None else f"{instant.day}{_NBSP}{MONTHS[instant.month - 1]}{_NBSP}{instant.year}"
+    return (
+        NOTHING
+        if instant is None
+        else f"{instant.day}{_NBSP}{MONTHS[instant.month - 1]}{_NBSP}{instant.year}"
+    )
 
 
 def span(start: dt.date | None, end: dt.date | None) -> str:
     """Return first and last day."""
     return f"{date(start)} to {date(end)}"
+
+
+def period_words(period: str | None) -> str:
+    """Return the words for the period that a metric was measured over."""
+    return "the whole period" if period in {None, "all"} else short(period or "", most=40)
 
 
 def printable(text: str) -> str:
@@ -87,7 +107,7 @@ def _is_seen(character: str) -> bool:
 
 def short(text: str, *, most: int) -> str:
     """Return a text on one line, printable and of at most so many characters."""
-    line = " ".join(printable(text[: most + 1]).split())
+    line = _BLANKS.sub(" ", printable(text[: most + 1])).strip()
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
@@ -101,7 +121,10 @@ def parameters(text: str | None, *, most: int) -> str:
         return short(text, most=most)
     if not isinstance(document, dict):
         return short(text, most=most)
-    return short(", ".join(f"{name} {_plain(value)}" for name, value in document.items()), most=most) or NOTHING
+    return (
+        short(", ".join(f"{name}{_NBSP}{_plain(value)}" for name, value in document.items()), most=most)
+        or NOTHING
+    )
 
 
 def _plain(value: object) -> str:

@@ -55,6 +55,10 @@ class Catalog:
         """
         return _ask(self.connection, text, parameters, where="SQL")
 
+    def table(self, name: str) -> pl.DataFrame:
+        """Return all rows of one view."""
+        return self.connection.view(name).pl()
+
     def answer(self, name: str, parameters: Mapping[str, object] = _NOTHING) -> pl.DataFrame:
         """Answer the question of that name, a file of ``queries/answers``, with the columns its head states.
 

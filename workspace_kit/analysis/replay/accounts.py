@@ -36,17 +36,17 @@ class Replay(NamedTuple):
 class _Accounts(NamedTuple):
     """Each account's bars, [T, S]: it grows, trades once, and (where filled at the open) grows again.
 
-    ``held`` is the weight over the bar, ``filled`` the one after its trade; ``before`` and ``after`` are the
-    growth up to and from the trade; ``left`` is the position's value when the trade comes and ``traded``
-    the value traded, over the capital at the bar's start; ``net`` is growth over the bar after cost.
+    ``carried`` is the weight as the bar begins, ``filled`` the one after its trade, ``held`` the one of the
+    two that the bar is known by; ``gain`` is the return up to the trade, ``after`` the growth from it on,
+    ``net`` the growth over the bar after cost; ``traded`` is value over the capital at the bar's start.
     """
 
-    held: Matrix
+    carried: Matrix
     filled: Matrix
-    before: Matrix
-    left: Matrix
-    traded: Matrix
+    held: Matrix
+    gain: Matrix
     after: Matrix
+    traded: Matrix
     net: Matrix
 
 
@@ -72,6 +72,7 @@ def replay(targets: Matrix, bars: Bars, *, execution: Execution) -> Replay:
         ``fill="next_open"``, and a bar that has a close has no open.
     """
     _check(targets, bars, execution)
+    targets = np.asfortranarray(targets, dtype=np.float64)
     cost = execution.cost_bps / 10_000
     fill = _filled_at_close if execution.fill == "close" else _filled_at_open
     accounts, ruined = _ended_by_ruin(fill(targets, bars, delay=execution.delay, cost=cost), cost=cost)
@@ -87,10 +88,9 @@ def replay(targets: Matrix, bars: Bars, *, execution: Execution) -> Replay:
 
 def _filled_at_close(targets: Matrix, bars: Bars, *, delay: int, cost: float) -> _Accounts:
     filled = bars.at_last_price(shifted(targets, by=delay - 1, fill=0), before=0)
-    held = shifted(filled, by=1, fill=0)
-    gain = held * bars.moves
-    no_move = np.broadcast_to(1.0, held.shape)
-    return _traded(held, filled, before=1 + gain, left=held + gain, after=no_move, cost=cost)
+    carried = shifted(filled, by=1, fill=0)
+    no_move = np.broadcast_to(1.0, carried.shape)
+    return _traded(carried, filled, carried, gain=carried * bars.moves, after=no_move, cost=cost)
 
 
 def _filled_at_open(targets: Matrix, bars: Bars, *, delay: int, cost: float) -> _Accounts:
@@ -100,36 +100,36 @@ def _filled_at_open(targets: Matrix, bars: Bars, *, delay: int, cost: float) -> 
     asked = np.where(tradable, shifted(targets, by=delay, fill=0), 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         at_close = asked * (1 + day) / (1 + asked * day)
-    drifted = shifted(bars.at_last_price(at_close, before=0), by=1, fill=0)
-    filled = np.where(tradable, asked, drifted)
-    before, left = 1 + drifted * night, drifted * (1 + night)
-    return _traded(filled, filled, before=before, left=left, after=1 + filled * day, cost=cost)
+    carried = shifted(bars.at_last_price(at_close, before=0), by=1, fill=0)
+    filled = np.where(tradable, asked, carried)
+    return _traded(carried, filled, filled, gain=carried * night, after=1 + filled * day, cost=cost)
 
 
 def _traded(
-    held: Matrix, filled: Matrix, *, before: Matrix, left: Matrix, after: Matrix, cost: float
+    carried: Matrix, filled: Matrix, held: Matrix, *, gain: Matrix, after: Matrix, cost: float
 ) -> _Accounts:
+    # Between trades only the position moves, not the cash.
+    before, left = 1 + gain, carried + gain
     traded = np.abs(filled * before - left)
-    return _Accounts(held, filled, before, left, traded, after, net=(before - cost * traded) * after)
+    return _Accounts(carried, filled, held, gain, after, traded, net=(before - cost * traded) * after)
 
 
 def _ended_by_ruin(accounts: _Accounts, *, cost: float) -> tuple[_Accounts, Mask]:
     """Leave nothing of an account from the bar at which its value is gone, and tell which ones those are."""
-    held, filled, before, left, traded, after, _ = accounts
-    at_trade = before - cost * traded <= 0
+    carried, filled, held, gain, after, traded, net = accounts
+    if net.min(initial=1) > 0 and after.min(initial=1) > 0:
+        return accounts, np.zeros(held.shape[1], dtype=bool)
+    at_trade = 1 + gain - cost * traded <= 0
     gone = at_trade | (after <= 0)
     ruined = np.asarray(gone.any(axis=0))
-    if not ruined.any():
-        return accounts, ruined
     bar, end = np.arange(len(held))[:, None], np.where(ruined, gone.argmax(axis=0), len(held))
-    past = bar > end
-    idle = past | ((bar == end) & at_trade)
+    past, lost = bar > end, (bar == end) & at_trade
     ended = _traded(
+        np.where(past, 0, np.where(lost, 1, carried)),
+        np.where(past | lost, 0, filled),
         np.where(past, 0, held),
-        np.where(idle, 0, filled),
-        before=np.where(past, 1, np.where(idle, 0, before)),
-        left=np.where(idle, 0, left),
-        after=np.where(idle, 1, np.maximum(after, 0)),
+        gain=np.where(past, 0, np.where(lost, -1, gain)),
+        after=np.where(past | lost, 1, np.maximum(after, 0)),
         cost=cost,
     )
     return ended, ruined
@@ -145,7 +145,7 @@ def _portfolio(accounts: _Accounts, bars: Bars, *, rebalanced: bool) -> pl.DataF
             "timestamp": bars.timestamps,
             "return": _weighted(shares, net - 1),
             "turnover": _weighted(shares, traded),
-            "cost": _weighted(shares, accounts.before * accounts.after - net),
+            "cost": _weighted(shares, (1 + accounts.gain) * accounts.after - net),
             "exposure": _weighted(shares, np.abs(accounts.held)),
         }
     )
@@ -159,7 +159,7 @@ def _weighted(shares: Matrix, values: Matrix) -> Matrix:
 def _drifting_shares(net: Matrix) -> Matrix:
     capital = shifted(np.cumprod(net, axis=0), by=1, fill=1)
     total = capital.sum(axis=1, keepdims=True)
-    return np.divide(capital, total, out=np.zeros_like(capital), where=total > 0)
+    return capital / np.where(total > 0, total, 1)
 
 
 def _with_entry(values: Matrix, bars: Bars, combine: np.ufunc) -> Matrix:
@@ -172,41 +172,53 @@ def _with_entry(values: Matrix, bars: Bars, combine: np.ufunc) -> Matrix:
 
 
 def _trades(accounts: _Accounts, bars: Bars, *, cost: float) -> tuple[pl.DataFrame, int]:
-    """Pair entries with exits: where the sign of the position turns to and from what it is in between."""
-    length, width = accounts.held.shape
-    # One flat row of all accounts, each followed by a bar without position that no trade crosses.
+    symbol, entry, exit_, open_trades = _spans(accounts.filled)
+    growth = _growth(accounts, symbol, entry, exit_, cost=cost)
+    rank = np.argsort(np.argsort(bars.symbols))
+    order = np.argsort(entry * len(rank) + rank[symbol])
+    symbol, entry, exit_ = symbol[order], entry[order], exit_[order]
+    short = accounts.filled[entry, symbol] < 0
+    trades = {
+        "symbol": pl.Series(bars.symbols, dtype=pl.String)[symbol],
+        "side": pl.Series(["long", "short"])[short.astype(np.intp)],
+        "entered_at": bars.timestamps[entry],
+        "exited_at": bars.timestamps[exit_],
+        "bars": exit_ - entry,
+        "return": growth[order] - 1,
+    }
+    return pl.DataFrame(trades), open_trades
+
+
+def _spans(filled: Matrix) -> tuple[Indices, Indices, Indices, int]:
+    """Return symbol, entry and exit of each closed trade, by symbol and time, and how many are open.
+
+    A trade is a longest stretch of one sign. One that runs to the end of all bars is open.
+    """
+    length, width = filled.shape
+    # One row of all accounts, each followed by a bar without position that no trade crosses.
     side = np.zeros((width, length + 1), dtype=np.int8)
-    side[:, :-1] = np.sign(accounts.filled).T
+    side[:, :-1] = np.subtract(filled > 0, filled < 0, dtype=np.int8).T
     side = side.ravel()
     turns = np.flatnonzero(side != np.roll(side, 1))
     entries, exits = turns[side[turns] != 0], turns[side[turns - 1] != 0]
     closed = exits % (length + 1) < length
-    entries, exits = entries[closed], exits[closed]
-    symbol, entry = np.divmod(entries, length + 1)
-    exit_ = exits - symbol * (length + 1)
-    trades = {
-        "symbol": pl.Series(bars.symbols, dtype=pl.String).gather(symbol),
-        "side": pl.Series(["long", "short"]).gather((side[entries] < 0).astype(np.intp)),
-        "entered_at": bars.timestamps.gather(entry),
-        "exited_at": bars.timestamps.gather(exit_),
-        "bars": exit_ - entry,
-        "return": _growth(accounts, symbol, entry, exit_, cost=cost) - 1,
-    }
-    return pl.DataFrame(trades).sort("entered_at", "symbol"), int(np.count_nonzero(~closed))
+    symbol, entry = np.divmod(entries[closed], length + 1)
+    return symbol, entry, exits[closed] - symbol * (length + 1), int(np.count_nonzero(~closed))
 
 
 def _growth(accounts: _Accounts, symbol: Indices, entry: Indices, exit_: Indices, *, cost: float) -> Matrix:
     """Return capital after the exit over capital before the entry, one value a trade."""
-    length, width = accounts.held.shape
     first = (1 - cost * np.abs(accounts.filled[entry, symbol])) * accounts.after[entry, symbol]
-    growth = np.ones((width, length + 1))
-    growth[:, :-1] = accounts.net.T
+    carried, gain = accounts.carried[exit_, symbol], accounts.gain[exit_, symbol]
     # A trade that turns into its opposite pays for its own exit, the next one for its entry.
-    growth[symbol, exit_] = accounts.before[exit_, symbol] - cost * np.abs(accounts.left[exit_, symbol])
-    start = symbol * (length + 1) + entry + 1
-    spans = np.column_stack([start, start + exit_ - entry]).ravel()
-    between: Matrix = np.multiply.reduceat(growth.ravel(), spans)[::2] if spans.size else first
-    return first * between
+    last = 1 + gain - cost * np.abs(carried + gain)
+    account = symbol * len(accounts.net)
+    spans = np.column_stack([account + entry + 1, account + exit_]).ravel()
+    if not spans.size:
+        return first
+    between = np.multiply.reduceat(accounts.net.T.ravel(), spans)[::2]
+    growth: Matrix = first * np.where(exit_ > entry + 1, between, 1) * last
+    return growth
 
 
 def _check(targets: Matrix, bars: Bars, execution: Execution) -> None:

@@ -115,9 +115,11 @@ def bars(prices: pl.DataFrame, *, symbols: Sequence[str], start: datetime, end: 
 
 
 def shifted(values: npt.NDArray[Scalar], *, by: int, fill: float) -> npt.NDArray[Scalar]:
-    """Return the values of ``by`` bars before, ``fill`` where there are none."""
+    """Return the values of ``by`` bars before, ``fill`` where there are none; the array itself for 0."""
+    if by == 0:
+        return values
     earlier = np.full_like(values, fill)
-    earlier[by:] = values[: max(len(values) - by, 0)]
+    earlier[by:] = values[:-by]
     return earlier
 
 

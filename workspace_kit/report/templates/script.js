@@ -4,7 +4,7 @@
   const button = document.getElementById("theme");
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
-  const say = () => { button.textContent = isDark() ? "Light" : "Dark"; };
+  const say = () => { button.textContent = isDark() ? "Light theme" : "Dark theme"; };
   button.hidden = false;
   say();
   button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; say(); });
@@ -62,7 +62,4 @@
       status.textContent = `${shown} of ${rows.length} rows`;
     });
   }
-  window.addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
-  });
 })();

@@ -1,0 +1,42 @@
+"""Trips from disk through the stages and back; the only code that wires them.
+
+Names are imported when they are first used: a command that needs no picture does not load Matplotlib.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workspace_kit.flows.catalogs import open_catalog as open_catalog
+    from workspace_kit.flows.coordinator import PerformanceReader as PerformanceReader
+    from workspace_kit.flows.coordinator import WorkspaceManager as WorkspaceManager
+    from workspace_kit.flows.coordinator import write_trial as write_trial
+    from workspace_kit.flows.housekeeping import closing_line as closing_line
+    from workspace_kit.flows.housekeeping import overview as overview
+    from workspace_kit.flows.housekeeping import write_example as write_example
+    from workspace_kit.flows.pages import write_report as write_report
+    from workspace_kit.flows.run import run_workflow as run_workflow
+    from workspace_kit.flows.studies import CompositeWorkspace as CompositeWorkspace
+    from workspace_kit.flows.studies import open_workspace as open_workspace
+    from workspace_kit.flows.trip import silent as silent
+
+_HOME = {
+    "CompositeWorkspace": "studies",
+    "PerformanceReader": "coordinator",
+    "WorkspaceManager": "coordinator",
+    "closing_line": "housekeeping",
+    "open_catalog": "catalogs",
+    "open_workspace": "studies",
+    "overview": "housekeeping",
+    "run_workflow": "run",
+    "silent": "trip",
+    "write_example": "housekeeping",
+    "write_report": "pages",
+    "write_trial": "coordinator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

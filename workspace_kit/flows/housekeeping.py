@@ -1,0 +1,46 @@
+"""Small trips around workspaces: what one holds, a workflow file to start from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from workspace_kit import storage
+from workspace_kit.config import example_text
+from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.flows.pages import PAGE_KEY, verdict_of
+from workspace_kit.flows.studies import open_workspace
+from workspace_kit.layout import names
+from workspace_kit.layout.names import Workspace
+
+
+def write_example(path: Path) -> None:
+    """Write the packaged workflow file, commented, where nothing is yet."""
+    storage.create(path, example_text().encode(), sync=False)
+
+
+def closing_line(workspace: Workspace) -> str:
+    """Return where the result of a run is to be seen."""
+    page = workspace.file(names.PAGE, PAGE_KEY)
+    return f"Report: {page}" if page.exists() else f"Workspace: {workspace.path}"
+
+
+def overview(root: Path, name: str) -> Iterator[tuple[str, pl.DataFrame | None]]:
+    """Yield what one asks first of a workspace, each with a title: verdict, results, failures, faults."""
+    workspace = open_workspace(name, root)
+    with open_catalog(workspace.root, [workspace.id]) as catalog:
+        about = catalog.answer("workspace_summary")
+        results = catalog.table("validations").drop("workspace")
+        regimes = catalog.table("regime_params").filter(pl.col("strategy").is_null())
+        failed = catalog.answer("failed_trials")
+        faults = catalog.table("faults")
+    yield verdict_of(workspace), None
+    yield "Workspace", about
+    if results.height:
+        yield "On test", results
+    if regimes.height:
+        yield "Best parameters per regime", regimes.drop("workspace", "strategy")
+    if failed.height:
+        yield f"{failed.height} trial(s) failed", failed
+    if faults.height:
+        yield f"{faults.height} fault(s): lines or files that could not be read", faults

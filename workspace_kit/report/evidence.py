@@ -1,0 +1,217 @@
+"""Panels about what the search proves: luck, validation, every trial, and what could not be read."""
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from workspace_kit.report import words
+from workspace_kit.report.blocks import (
+    MOST_ROWS,
+    Block,
+    Cell,
+    Chart,
+    Grid,
+    Head,
+    Note,
+    Rows,
+    chart,
+    count_cell,
+    cut,
+    metric_cell,
+    parameters_cell,
+    text_cell,
+)
+from workspace_kit.report.fields import distribution_chart, scatter_chart
+from workspace_kit.report.story import Story, in_order
+from workspace_kit.report.trials import first_period, metric_values, train_and_select
+from workspace_kit.schema import METRIC_NAMES, PERIODS
+
+
+def luck(story: Story) -> list[Block]:
+    """Return whether train's best holds on select, and the odds that it is luck."""
+    return [*_luck_chart(story), *_odds(story)]
+
+
+def _luck_chart(story: Story) -> list[Chart]:
+    metric = story.metric
+    hurdle = story.luck_hurdle if metric == "sharpe_ratio" else None
+    explained = (
+        " Dashed: the Sharpe ratio that the best of all trials reaches by luck." if hurdle is not None else ""
+    )
+    pairs = train_and_select(story, metric=metric)
+    if pairs.height:
+        return [
+            chart(
+                "luck",
+                lambda width: scatter_chart(
+                    pairs, metric=metric, hurdle=hurdle, candidates=story.candidates, width=width
+                ),
+                caption=f"{words.named(metric)} of every trial on select against train; small dots are weight sets; on the line, select equals train.{explained}",
+                label=f"{words.named(metric)} on select against train of {words.count(pairs.height)} trials.",
+            )
+        ]
+    period = first_period(story)
+    values = metric_values(story, metric=metric, period=period)["value"].drop_nulls().to_numpy()
+    if len(values) < 2:
+        return []
+    return [
+        chart(
+            "luck",
+            lambda width: distribution_chart(values, metric=metric, hurdle=hurdle, width=width),
+            caption=f"{words.named(metric)} over {words.period_words(period)} of {words.count(len(values))} trials.{explained}",
+            label=f"Histogram of {words.named(metric)}: from {words.metric(metric, float(values.min()))} to {words.metric(metric, float(values.max()))}.",
+        )
+    ]
+
+
+def _odds(story: Story) -> list[Block]:
+    rows = in_order(story.table("overfitting"), "subject")
+    if not rows.height:
+        return []
+    heads = (
+        Head("Subject", is_number=False),
+        *(
+            Head(title)
+            for title in ("PSR", "Deflated", "Tried", "Independent", "Bars needed", "PBO", "SPA p")
+        ),
+    )
+    body = tuple(
+        (
+            text_cell(words.named(row["subject"] or "")),
+            Cell(words.probability(row["psr"])),
+            Cell(words.probability(row["dsr"])),
+            Cell(words.count(row["trials_tried"])),
+            Cell(words.number(row["effective_trials"], decimals=1)),
+            Cell(words.number(row["min_track_record"], decimals=0)),
+            Cell(words.probability(row["pbo"])),
+            Cell(words.number(row["spa_p_value"], decimals=3)),
+        )
+        for row in rows.iter_rows(named=True)
+    )
+    caption = (
+        "Odds of luck. PSR: probability that the true Sharpe ratio is above zero; deflated: above what the best of "
+        "all trials tried reaches by luck; bars needed: for 95\u00a0% confidence; PBO: probability that the best in "
+        "sample falls below the median out of sample; SPA p: of beating buy and hold by luck."
+    )
+    return [Grid("odds", caption, heads, (Rows("", body),))]
+
+
+def validation(story: Story) -> list[Block]:
+    """Return the candidates over the test period, and how often it had been looked at."""
+    rows = story.table("validations")
+    if not rows.height:
+        return []
+    looks = rows["looks"].max()
+    first = rows.row(0, named=True)
+    body = tuple(
+        (
+            text_cell(words.named(row["candidate"] or "")),
+            *(metric_cell(name, row[name]) for name in METRIC_NAMES),
+            count_cell(row["trades"]),
+        )
+        for row in rows.iter_rows(named=True)
+    )
+    heads = (
+        Head("Candidate", is_number=False),
+        *(Head(words.named(name)) for name in METRIC_NAMES),
+        Head("Trades"),
+    )
+    caption = f"Test period, {words.span(first['period_start'], first['period_end'])}, net of cost."
+    return [
+        Note(_looks_said(looks if isinstance(looks, int) else None)),
+        Grid("validations", caption, heads, (Rows("", body),)),
+    ]
+
+
+def _looks_said(looks: int | None) -> str:
+    if looks is None:
+        return "How often this test period had been looked at was not recorded."
+    if looks <= 1:
+        return "This was the first look at the test period."
+    return (
+        f"This was look number {words.count(looks)} at an overlapping test period with the same prices: "
+        "each look after the first makes these numbers weaker evidence."
+    )
+
+
+def trials(story: Story) -> list[Block]:
+    """Return every trial and every weight set with its numbers in each period."""
+    performance = story.table("performance")
+    kinds = (
+        ("trial", "trials", "Every trial"),
+        ("ensemble", "weight-sets", "Every weight set of the ensemble"),
+    )
+    return [
+        _trial_grid(story, performance.filter(pl.col("kind") == kind), key=key, title=title)
+        for kind, key, title in kinds
+        if (performance["kind"] == kind).any()
+    ]
+
+
+def _trial_grid(story: Story, rows: pl.DataFrame, *, key: str, title: str) -> Grid:
+    periods = [
+        *[name for name in PERIODS if name in rows["period"]],
+        *sorted(set(rows["period"].drop_nulls()) - set(PERIODS)),
+    ]
+    first = metric_values(story, metric=story.metric, period=first_period(story)).select("trial_id", "value")
+    unique = in_order(rows.unique("trial_id", keep="first", maintain_order=True), "trial_id")
+    ranked = unique.join(first, on="trial_id", how="left", maintain_order="left").sort(
+        "value", descending=True, nulls_last=True, maintain_order=True
+    )
+    of = {(row["trial_id"], row["period"]): row for row in rows.iter_rows(named=True)}
+    names = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")
+    body = tuple(
+        (
+            text_cell(trial["trial_id"]),
+            *([text_cell(trial["strategy"])] if key == "trials" else []),
+            parameters_cell(trial["parameters"]),
+            *(
+                cell
+                for period in periods
+                for cell in _period_cells(of.get((trial["trial_id"], period)), names)
+            ),
+            *([text_cell(trial["status"])] if key == "trials" else []),
+        )
+        for trial in ranked.head(MOST_ROWS).iter_rows(named=True)
+    )
+    heads = (
+        Head("Trial", is_number=False),
+        *([Head("Strategy", is_number=False)] if key == "trials" else []),
+        Head("Parameters" if key == "trials" else "Weights", is_number=False),
+        *(
+            Head(head, group=words.short(period, most=30).capitalize())
+            for period in periods
+            for head in (*(words.named(name) for name in names), "Trades")
+        ),
+        *([Head("Status", is_number=False)] if key == "trials" else []),
+    )
+    caption = f"{title}, best {words.named(story.metric)} over {words.period_words(first_period(story))} first. {cut(unique.height)}"
+    return Grid(key, caption, heads, (Rows("", body),), is_searchable=True, is_folded=key != "trials")
+
+
+def _period_cells(row: Mapping[str, object] | None, names: Iterable[str]) -> list[Cell]:
+    of = row or {}
+    return [*(metric_cell(name, of.get(name)) for name in names), count_cell(of.get("trades"))]
+
+
+def faults(story: Story) -> list[Block]:
+    """Return every line or file that could not be read."""
+    rows = story.table("faults").sort("path", "line", nulls_last=False)
+    if not rows.height:
+        return [Note("Every file and every line could be read.")]
+    body = tuple(
+        (text_cell(path), count_cell(line), count_cell(offset), text_cell(reason), text_cell(excerpt))
+        for path, line, offset, reason, excerpt in rows.select(
+            "path", "line", "byte_offset", "reason", "excerpt"
+        )
+        .head(MOST_ROWS)
+        .iter_rows()
+    )
+    heads = tuple(
+        Head(title, is_number=title in {"Line", "Byte"})
+        for title in ("File", "Line", "Byte", "Reason", "Begins with")
+    )
+    caption = (
+        f"Unreadable lines and files; every number above rests on what could be read. {cut(rows.height)}"
+    )
+    return [Grid("fault-list", caption, heads, (Rows("", body),), is_searchable=True)]

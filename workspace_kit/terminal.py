@@ -1,0 +1,112 @@
+"""What a person sees in a terminal: rows as a table, text that cannot take over the screen, progress."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal, TextIO
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+Format = Literal["table", "csv", "json", "parquet"]
+_UNBOUNDED = 10_000
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def printable(text: str) -> str:
+    """Return the text with control, escape and bidirectional characters spelled out."""
+    return "".join(
+        each if (each.isprintable() or each == "\n") and each not in _BIDIRECTIONAL else ascii(each)[1:-1]
+        for each in text
+    )
+
+
+def write_rows(rows: pl.DataFrame, form: Format) -> None:
+    """Write a frame to standard output; as a table it fits the terminal, otherwise nothing is left out."""
+    if form == "table":
+        _console(sys.stdout).print(_table(rows))
+    elif form == "csv":
+        sys.stdout.write(rows.write_csv())
+    elif form == "json":
+        sys.stdout.write(rows.write_json() + "\n")
+    else:
+        buffer = io.BytesIO()
+        rows.write_parquet(buffer)
+        sys.stdout.buffer.write(buffer.getvalue())
+
+
+def say(text: str) -> None:
+    """Write a line to standard output."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def remark(text: str) -> None:
+    """Write a line to standard error, where it does not mix with rows."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+@contextmanager
+def progress_bar(what: str, total: int, /) -> Iterator[Callable[[], None]]:
+    """Show steps done, rate and time left on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(sys.stderr)) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+class _Rate(ProgressColumn):
+    """Steps a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+def _console(file: TextIO) -> Console:
+    return Console(file=file, width=None if file.isatty() else _UNBOUNDED, highlight=False)
+
+
+def _table(rows: pl.DataFrame) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name, type_ in rows.schema.items():
+        table.add_column(
+            Text(printable(name)), justify="right" if type_.is_numeric() else "left", overflow="fold"
+        )
+    for row in rows.iter_rows():
+        table.add_row(*(Text(printable(_cell(value))) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return str(value)
