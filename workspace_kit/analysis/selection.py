@@ -63,7 +63,7 @@ def best_parameters(
 ) -> dict[str, Any]:
     """Return the best parameters per regime, over all strategies and for each.
 
-    ``by_regime`` has the columns of table ``performance_by_regime`` that name the trial, count and measure;
+    ``by_regime`` has one row per trial and regime, as table ``performance_by_regime`` names the columns;
     ``trials`` has one row per trial over the whole of train, as in `best_trial`, with ``strategy``.
     A trial competes in a regime with at least the bars, episodes and closed trades demanded. Where none
     does, the best over all of train stands in with ``performance`` null and a ``fallback_reason``; where
@@ -74,10 +74,9 @@ def best_parameters(
     stands in the parameter's place.
     """
     overall = _rows(trials, metric=metric)
-    facts = trials.select("trial_id", "parameters", "status")
-    inside = _rows(
-        by_regime.drop("parameters", "status", strict=False).join(facts, on="trial_id"), metric=metric
-    )
+    facts = trials.select("trial_id", "strategy", "parameters", "status")
+    counted = by_regime.select("trial_id", "regime", *_COUNTS, *sorted({metric, "max_drawdown"}))
+    inside = _rows(counted.join(facts, on="trial_id"), metric=metric)
     strategies = {row["strategy"] for row in overall}
     grids = {name: _grid(row["parameters"] for row in _of(overall, name)) for name in strategies}
     question = _Question(metric, minimum_bars, minimum, grids, interval)

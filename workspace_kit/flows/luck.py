@@ -29,7 +29,7 @@ def judge(
     """
     tried = trials_tried + len(search.weights)
     sharpes = [overfitting.moments(series).sharpe for series in returns.drop("timestamp")]
-    deviation = overfitting.sharpe_deviation(sharpes)
+    deviation = overfitting.sharpe_dispersion(sharpes)
     chosen = {period: search.results[period][search.row] for period in (TRAIN, SELECT)}
     judged = {ENSEMBLE: chosen[TRAIN], baselines.single: baselines.results["best_single"][TRAIN]}
     subjects = {

@@ -58,7 +58,7 @@ def _best(trip: Trip, trials: pl.DataFrame, *, metric: str) -> dict[str, Any] | 
 def _odds(trip: Trip, trials: pl.DataFrame, trial_id: str) -> Mapping[str, Any]:
     """How likely it is that the trial's Sharpe ratio is above zero, and above what luck gives the best."""
     per_bar = math.sqrt(trip.config.data.periods_per_year)
-    deviation = overfitting.sharpe_deviation((trials["sharpe_ratio"] / per_bar).to_list())
+    deviation = overfitting.sharpe_dispersion((trials["sharpe_ratio"] / per_bar).to_list())
     judged = overfitting.judge(
         _result(trip, trial_id, TRAIN).returns["return"],
         trials_tried=trials.height,

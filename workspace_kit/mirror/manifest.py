@@ -15,10 +15,11 @@ from pathlib import Path
 import polars as pl
 
 from workspace_kit import storage
-from workspace_kit.schema import FORMAT_VERSION, INVENTORY, MIRRORED
+from workspace_kit.schema import INVENTORY, MIRRORED
 
 MANIFEST = "manifest.parquet"
-VERSION = str(FORMAT_VERSION)
+# A mirror of other columns than today's is worth nothing: it is built anew, never converted.
+VERSION = hashlib.sha256(repr([(name, table.types) for name, table in MIRRORED.items()]).encode()).hexdigest()
 _PARTS, _VERSION = "parts", "version"
 
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from matplotlib.figure import Figure
 
+from workspace_kit.report import words
 from workspace_kit.report.curves import NARROW, WIDE
 from workspace_kit.report.ink import svg_bytes
-from workspace_kit.report import words
 from workspace_kit.report.svg import inline
 
 MOST_ROWS = 2_000
@@ -65,7 +65,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell's words, the number it sorts by, and its shade: ``up-1`` to ``up-5``, ``down-1`` to ``down-5``."""
+    """A cell's words, the number it sorts by, and its shade: ``up-1`` … ``up-5``, ``down-1`` … ``down-5``."""
 
     text: str
     value: float | None = None

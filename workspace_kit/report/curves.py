@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -26,6 +26,9 @@ Periods = Mapping[str, tuple[dt.datetime, dt.datetime]]
 WIDE, NARROW = 860, 360
 _LADDERS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 _LABEL_HEIGHT = 14.0
+# Digits alone: names of months would follow the locale.
+_DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive, in the zone shown
 _STRANGERS = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
 
 
@@ -113,9 +116,9 @@ def _place(figure: Figure, *, width: int, top: float, bottom: float = 30.0) -> A
 def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, is_labelled: bool) -> None:
     axes.set_yscale("log")
     ends = []
-    for name, frame in reversed(series.items()):
+    for name, frame in reversed(list(series.items())):
         equity = growth(values(frame))
-        alive = equity > 0.0
+        alive = (equity > 0.0) & np.isfinite(equity)
         _line(axes, _days(frame["timestamp"])[alive], equity[alive], ink=ink_of(name, series), pixels=pixels)
         if len(equity) and alive[-1]:
             ends.append(
@@ -191,19 +194,20 @@ def _growth_ticks(low: float, high: float) -> Sequence[float]:
 
 def _dress(axes: Axes, title: str, periods: Periods, *, names_periods: bool) -> None:
     axes.set_title(title, color=colour("muted"), pad=22 if names_periods else 8)
-    locator = AutoDateLocator(minticks=3, maxticks=8 if axes.bbox.width > NARROW else 5)
+    most = 8 if axes.bbox.width > NARROW else 5
+    locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    numeric = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
-    axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(locator, formats=numeric, zero_formats=numeric, show_offset=False)
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator, formats=_DATES, zero_formats=_DATES, show_offset=False
     )
+    axes.xaxis.set_major_formatter(formatter)
     _mark_periods(axes, periods, is_named=names_periods)
 
 
 def _mark_periods(axes: Axes, periods: Periods, *, is_named: bool) -> None:
     low, high = axes.get_xlim()
     for name, (start, end) in periods.items():
-        first, last = (float(date2num(instant)) for instant in (start, end))
+        first, last = ((instant - _EPOCH) / dt.timedelta(days=1) for instant in (start, end))
         if last < low or first > high:
             continue
         if low < first < high:
@@ -265,14 +269,15 @@ def _boxes(left: Floats, right: Floats) -> Path:
 
 
 def _days(times: pl.Series) -> Floats:
-    return np.asarray(date2num(times.to_numpy()), dtype=np.float64)
+    """Return times as days since Matplotlib's epoch."""
+    return times.dt.epoch("us").to_numpy() / 86_400e6
 
 
 def _label_ends(axes: Axes, ends: Sequence[End]) -> None:
     """Write each line's name beside its last point, apart from the others."""
     to_pixels = axes.transData.transform
-    low, high = axes.get_xlim()
-    wanted = sorted((float(to_pixels((high, end.height))[1]), end) for end in ends)
+    right = axes.get_xlim()[1]
+    wanted = sorted((float(to_pixels((right, end.height))[1]), end) for end in ends)
     for (_, end), at in zip(wanted, _apart([height for height, _ in wanted], axes), strict=True):
         axes.annotate(
             end.text,

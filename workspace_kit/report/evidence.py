@@ -1,6 +1,6 @@
 """Panels about what the search proves: luck, validation, every trial, and what could not be read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from workspace_kit.report.blocks import (
     Head,
     Note,
     Rows,
+    as_float,
     chart,
     count_cell,
     cut,
@@ -26,6 +27,8 @@ from workspace_kit.report.story import Story, in_order
 from workspace_kit.report.trials import first_period, metric_values, train_and_select
 from workspace_kit.schema import METRIC_NAMES, PERIODS
 
+_SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")
+
 
 def luck(story: Story) -> list[Block]:
     """Return whether train's best holds on select, and the odds that it is luck."""
@@ -33,10 +36,11 @@ def luck(story: Story) -> list[Block]:
 
 
 def _luck_chart(story: Story) -> list[Chart]:
-    metric = story.metric
-    hurdle = story.luck_hurdle if metric == "sharpe_ratio" else None
-    explained = (
-        " Dashed: the Sharpe ratio that the best of all trials reaches by luck." if hurdle is not None else ""
+    """Return select against train where there are both, else how the metric is spread."""
+    metric, name = story.metric, words.named(story.metric)
+    hurdle = as_float(story.luck_hurdle) if metric == "sharpe_ratio" else None
+    dashed = (
+        "" if hurdle is None else " Dashed: the Sharpe ratio that the best of all trials reaches by luck."
     )
     pairs = train_and_select(story, metric=metric)
     if pairs.height:
@@ -46,20 +50,22 @@ def _luck_chart(story: Story) -> list[Chart]:
                 lambda width: scatter_chart(
                     pairs, metric=metric, hurdle=hurdle, candidates=story.candidates, width=width
                 ),
-                caption=f"{words.named(metric)} of every trial on select against train; small dots are weight sets; on the line, select equals train.{explained}",
-                label=f"{words.named(metric)} on select against train of {words.count(pairs.height)} trials.",
+                caption=f"{name} of every trial on select against train; small dots are weight sets; on the "
+                f"line, select equals train.{dashed}",
+                label=f"{name} on select against train of {words.count(pairs.height)} trials.",
             )
         ]
     period = first_period(story)
-    values = metric_values(story, metric=metric, period=period)["value"].drop_nulls().to_numpy()
+    values = metric_values(story, metric=metric, period=period)["value"].drop_nulls().sort().to_numpy()
     if len(values) < 2:
         return []
+    ends = " to ".join(words.metric(metric, float(value)) for value in values[[0, -1]])
     return [
         chart(
             "luck",
             lambda width: distribution_chart(values, metric=metric, hurdle=hurdle, width=width),
-            caption=f"{words.named(metric)} over {words.period_words(period)} of {words.count(len(values))} trials.{explained}",
-            label=f"Histogram of {words.named(metric)}: from {words.metric(metric, float(values.min()))} to {words.metric(metric, float(values.max()))}.",
+            caption=f"{name} over {words.period_words(period)} of {words.count(len(values))} trials.{dashed}",
+            label=f"Histogram of {name}, {ends}.",
         )
     ]
 
@@ -89,9 +95,10 @@ def _odds(story: Story) -> list[Block]:
         for row in rows.iter_rows(named=True)
     )
     caption = (
-        "Odds of luck. PSR: probability that the true Sharpe ratio is above zero; deflated: above what the best of "
-        "all trials tried reaches by luck; bars needed: for 95\u00a0% confidence; PBO: probability that the best in "
-        "sample falls below the median out of sample; SPA p: of beating buy and hold by luck."
+        "Odds of luck. PSR: probability that the true Sharpe ratio is above zero; deflated: above what "
+        "the best of all trials tried reaches by luck; bars needed: for 95\u00a0% confidence; PBO: "
+        "probability that the best in sample falls below the median out of sample; SPA p: of beating "
+        "buy and hold by luck."
     )
     return [Grid("odds", caption, heads, (Rows("", body),))]
 
@@ -149,49 +156,45 @@ def trials(story: Story) -> list[Block]:
 
 
 def _trial_grid(story: Story, rows: pl.DataFrame, *, key: str, title: str) -> Grid:
-    periods = [
-        *[name for name in PERIODS if name in rows["period"]],
-        *sorted(set(rows["period"].drop_nulls()) - set(PERIODS)),
-    ]
-    first = metric_values(story, metric=story.metric, period=first_period(story)).select("trial_id", "value")
-    unique = in_order(rows.unique("trial_id", keep="first", maintain_order=True), "trial_id")
-    ranked = unique.join(first, on="trial_id", how="left", maintain_order="left").sort(
-        "value", descending=True, nulls_last=True, maintain_order=True
-    )
+    found = set(rows["period"].drop_nulls())
+    periods = [*(name for name in PERIODS if name in found), *sorted(found - set(PERIODS))]
     of = {(row["trial_id"], row["period"]): row for row in rows.iter_rows(named=True)}
-    names = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")
+    best = words.period_words(first_period(story))
     body = tuple(
         (
             text_cell(trial["trial_id"]),
-            *([text_cell(trial["strategy"])] if key == "trials" else []),
+            text_cell(trial["strategy"]),
             parameters_cell(trial["parameters"]),
-            *(
-                cell
-                for period in periods
-                for cell in _period_cells(of.get((trial["trial_id"], period)), names)
-            ),
-            *([text_cell(trial["status"])] if key == "trials" else []),
+            *(cell for period in periods for cell in _period_cells(of.get((trial["trial_id"], period), {}))),
+            text_cell(trial["status"]),
         )
-        for trial in ranked.head(MOST_ROWS).iter_rows(named=True)
+        for trial in _ranked(story, rows).head(MOST_ROWS).iter_rows(named=True)
     )
     heads = (
-        Head("Trial", is_number=False),
-        *([Head("Strategy", is_number=False)] if key == "trials" else []),
-        Head("Parameters" if key == "trials" else "Weights", is_number=False),
+        *(Head(name, is_number=False) for name in ("Trial", "Strategy", "Parameters")),
         *(
             Head(head, group=words.short(period, most=30).capitalize())
             for period in periods
-            for head in (*(words.named(name) for name in names), "Trades")
+            for head in (*map(words.named, _SHOWN), "Trades")
         ),
-        *([Head("Status", is_number=False)] if key == "trials" else []),
+        Head("Status", is_number=False),
     )
-    caption = f"{title}, best {words.named(story.metric)} over {words.period_words(first_period(story))} first. {cut(unique.height)}"
+    caption = (
+        f"{title}, best {words.named(story.metric)} over {best} first. {cut(rows['trial_id'].n_unique())}"
+    )
     return Grid(key, caption, heads, (Rows("", body),), is_searchable=True, is_folded=key != "trials")
 
 
-def _period_cells(row: Mapping[str, object] | None, names: Iterable[str]) -> list[Cell]:
-    of = row or {}
-    return [*(metric_cell(name, of.get(name)) for name in names), count_cell(of.get("trades"))]
+def _ranked(story: Story, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return one row a trial, best metric first."""
+    scores = metric_values(story, metric=story.metric, period=first_period(story)).select("trial_id", "value")
+    unique = in_order(rows.unique("trial_id", keep="first", maintain_order=True), "trial_id")
+    scored = unique.join(scores, on="trial_id", how="left", maintain_order="left")
+    return scored.sort("value", descending=True, nulls_last=True, maintain_order=True)
+
+
+def _period_cells(row: Mapping[str, object]) -> list[Cell]:
+    return [*(metric_cell(name, row.get(name)) for name in _SHOWN), count_cell(row.get("trades"))]
 
 
 def faults(story: Story) -> list[Block]:

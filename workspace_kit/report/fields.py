@@ -1,94 +1,25 @@
-"""Figures over trials: parameter surfaces, train against select, correlations, weights."""
+"""Figures over trials: train against select, correlations, weights."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeVar
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workspace_kit.report.curves import WIDE
-from workspace_kit.report.ink import blank, colour, place
+from workspace_kit.report.ink import MOST_VECTORS, Pixels, blank, colour, place, show, tint
 from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE
-from workspace_kit.report.trials import Clusters, Square, Surface
+from workspace_kit.report.trials import Clusters, Floats, Square
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import named, number, percent, short
 
-_SMALL = 400
-_MOST_NUMBERED = 120
 _MOST_NAMED = 50
-_MOST_VECTORS = 1_500
 _LARGEST_SQUARE = 560
 _MEMBER_NAMES, _SHARES = 120, 66
-_FULL = 0.8
-
-Item = TypeVar("Item")
-
-
-def surface_chart(surface: Surface, *, metric: str, scale: tuple[float, float]) -> Figure:
-    """Draw a metric over two parameters as shaded cells, the best outlined; over one as a line.
-
-    ``scale`` is the metric's range over all strategies, so that a shade means the same on each.
-    """
-    return (
-        _cells_chart(surface, metric=metric, scale=scale)
-        if surface.y
-        else _line_chart(surface, metric=metric)
-    )
-
-
-def _cells_chart(surface: Surface, *, metric: str, scale: tuple[float, float]) -> Figure:
-    rows, columns = surface.cells.shape
-    figure = blank(_SMALL, min(max(64 + 36 * rows, 170), 400))
-    axes = place(figure, left=64, right=8, top=30, bottom=44)
-    low, high = scale
-    depth = (surface.cells - low) / (high - low) if high > low else np.zeros_like(surface.cells)
-    _image(
-        axes,
-        _tint("gain", 0.06 + (_FULL - 0.06) * np.nan_to_num(depth, nan=-0.06 / (_FULL - 0.06))),
-        origin="lower",
-    )
-    if rows * columns <= _MOST_NUMBERED:
-        _write_cells(axes, surface.cells, metric=metric)
-    row, column = surface.best
-    axes.add_patch(
-        Rectangle(
-            (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=colour("ink"), linewidth=2.0, clip_on=False
-        )
-    )
-    _name_settings(axes, surface)
-    _title(axes, surface.strategy)
-    return figure
-
-
-def _line_chart(surface: Surface, *, metric: str) -> Figure:
-    figure = blank(_SMALL, 208)
-    axes = place(figure, left=64, right=16, top=30, bottom=44)
-    heights = surface.cells[0]
-    axes.plot(surface.xs, heights, color=colour(ENSEMBLE), marker="o", markersize=4)
-    at = surface.best[1]
-    axes.plot(
-        [surface.xs[at]],
-        [heights[at]],
-        "o",
-        markersize=9,
-        markerfacecolor="none",
-        markeredgecolor=colour("ink"),
-    )
-    axes.margins(x=0.06, y=0.2)
-    axes.xaxis.set_major_locator(FixedLocator(_sample(surface.xs, most=8)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _setting(value)))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
-    axes.set_xlabel(short(surface.x, most=40))
-    _title(axes, surface.strategy)
-    return figure
 
 
 def scatter_chart(
@@ -107,14 +38,15 @@ def scatter_chart(
             color=colour(ENSEMBLE if kind == ENSEMBLE else "muted"),
             alpha=opacity,
             linewidths=0.0,
-            rasterized=some.height > _MOST_VECTORS,
+            rasterized=some.height > MOST_VECTORS,
         )
     axes.margins(0.08)
     _mark_equal(axes)
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
     for series in (BEST_SINGLE, ENSEMBLE):
-        _mark_candidate(axes, pairs.filter(pl.col("trial_id") == candidates.get(series)), series)
+        trial = pl.lit(candidates.get(series), dtype=pl.String)
+        _mark_candidate(axes, pairs.filter(pl.col("trial_id") == trial), series)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6))
         axis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
@@ -123,7 +55,7 @@ def scatter_chart(
     return figure
 
 
-def distribution_chart(values: np.ndarray, *, metric: str, hurdle: float | None, width: int) -> Figure:
+def distribution_chart(values: Floats, *, metric: str, hurdle: float | None, width: int) -> Figure:
     """Draw how a metric is spread over the trials, with the hurdle of luck."""
     figure = blank(width, 240)
     axes = place(figure, left=56, right=24, top=54, bottom=44)
@@ -152,7 +84,8 @@ def correlation_chart(groups: Clusters, strategies: Mapping[str, str], *, width:
     right = width - left - side
     figure = blank(width, side + tree + 52)
     axes = place(figure, left=left, right=right, top=tree + 4, bottom=48)
-    _image(axes, _diverging(groups.matrix), origin="upper")
+    step = math.ceil(len(groups.trials) / side)
+    show(axes, _diverging(groups.matrix[::step, ::step]), origin="upper")
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.set_yticks(range(len(groups.trials)) if is_named else [])
@@ -165,18 +98,18 @@ def correlation_chart(groups: Clusters, strategies: Mapping[str, str], *, width:
     return figure
 
 
-def weights_chart(members: Sequence[str], weights: Sequence[float], *, width: int) -> Figure:
+def weights_chart(members: Sequence[str], weights: Sequence[float], *, equal: float, width: int) -> Figure:
     """Draw each member's share of capital, and equal weight as a mark."""
     bar = min(width - _MEMBER_NAMES, 520) - _SHARES
     figure = blank(width, 32 * len(members) + 40)
     axes = place(figure, left=_MEMBER_NAMES, right=width - _MEMBER_NAMES - bar, top=24, bottom=8)
     places = range(len(members))
     axes.barh(places, weights, height=0.5, color=colour(ENSEMBLE))
-    axes.set_xlim(0.0, max(*weights, 1 / len(members)))
-    axes.axvline(1 / len(members), color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
+    axes.set_xlim(0.0, max(*weights, equal))
+    axes.axvline(equal, color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
     axes.annotate(
         "equal weight",
-        (1 / len(members), 1.0),
+        (equal, 1.0),
         xycoords=axes.get_xaxis_transform(),
         xytext=(0, 6),
         textcoords="offset points",
@@ -202,51 +135,9 @@ def weights_chart(members: Sequence[str], weights: Sequence[float], *, width: in
     return figure
 
 
-def _image(axes: Axes, pixels: np.ndarray, *, origin: Literal["lower", "upper"]) -> None:
-    axes.imshow(pixels, aspect="auto", interpolation="none", origin=origin)
-
-
-def _tint(ink: str, opacity: Square) -> np.ndarray:
-    """Return pixels of one ink, so that paper of either theme shines through."""
-    pixels = np.empty((*opacity.shape, 4))
-    pixels[..., :3] = to_rgb(colour(ink))
-    pixels[..., 3] = np.clip(opacity, 0.0, 1.0)
-    return pixels
-
-
-def _diverging(matrix: Square) -> np.ndarray:
-    pixels = _tint("gain", np.abs(np.nan_to_num(matrix)))
-    pixels[matrix < 0.0, :3] = to_rgb(colour("loss"))
-    return pixels
-
-
-def _write_cells(axes: Axes, cells: Square, *, metric: str) -> None:
-    for (row, column), value in np.ndenumerate(cells):
-        if math.isfinite(value):
-            axes.text(column, row, metric_text(metric, value), ha="center", va="center", fontsize=11.5)
-
-
-def _name_settings(axes: Axes, surface: Surface) -> None:
-    across, down = _sample(range(len(surface.xs)), most=10), _sample(range(len(surface.ys)), most=10)
-    axes.set_xticks(across, [_setting(surface.xs[at]) for at in across])
-    axes.set_yticks(down, [_setting(surface.ys[at]) for at in down])
-    axes.set_xlabel(short(surface.x, most=40))
-    axes.set_ylabel(short(surface.y or "", most=24))
-    axes.grid(visible=False)
-    axes.tick_params(length=0)
-    axes.spines["bottom"].set_visible(False)
-
-
-def _sample(items: Sequence[Item], *, most: int) -> list[Item]:
-    return list(items[:: max(1, math.ceil(len(items) / most))])
-
-
-def _setting(value: float) -> str:
-    return number(value, decimals=0) if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
-
-
-def _title(axes: Axes, text: str) -> None:
-    axes.set_title(short(text, most=40), pad=8, fontweight="bold")
+def _diverging(matrix: Square) -> Pixels:
+    size = np.abs(np.nan_to_num(matrix))
+    return np.where((matrix < 0.0)[..., np.newaxis], tint("loss", size), tint("gain", size))
 
 
 def _mark_equal(axes: Axes) -> None:
@@ -314,13 +205,9 @@ def _tree(axes: Axes, groups: Clusters) -> None:
 
 
 def _scale(axes: Axes) -> None:
-    axes.imshow(
-        _diverging(np.linspace(-1.0, 1.0, 81)[np.newaxis]),
-        aspect="auto",
-        interpolation="none",
-        extent=(-1, 1, 0, 1),
-    )
-    axes.set_xticks([-1, 0, 1], [number(at, decimals=0) for at in (-1, 0, 1)])
+    steps = 81
+    show(axes, _diverging(np.linspace(-1.0, 1.0, steps)[np.newaxis]), origin="upper")
+    axes.set_xticks([0, (steps - 1) / 2, steps - 1], [number(at, decimals=0) for at in (-1, 0, 1)])
     axes.set_yticks([])
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)

@@ -6,10 +6,13 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from workspace_kit.report.story import BENCHMARK, BEST_SINGLE, BUY_AND_HOLD, ENSEMBLE, EQUAL_WEIGHT
@@ -18,7 +21,7 @@ from workspace_kit.schema import BEAR, BULL
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """A colour with a meaning: its hexadecimal value on light and on dark paper. No two share a light value."""
+    """A colour with a meaning: hexadecimal on light and on dark paper; no two share a light value."""
 
     light: str
     dark: str
@@ -40,6 +43,12 @@ INKS: Mapping[str, Ink] = {
     BULL: Ink("#4aa3dc", "#4c97c9"),
     BEAR: Ink("#e5a01a", "#c98a1c"),
 }
+
+# More points than this are drawn as one image: a page must stay light.
+MOST_VECTORS = 1_500
+
+Plane = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
 
 _lock = threading.Lock()
 _COLOURS = {
@@ -82,7 +91,9 @@ _SHAPES = {
     "svg.hashsalt": "workspace-kit",
 }
 # A reader's own matplotlibrc must change neither looks nor bytes, so every setting is reset first.
-_STYLE = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"} | _COLOURS | _SHAPES
+_STYLE: dict[Any, Any] = (
+    {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"} | _COLOURS | _SHAPES
+)
 
 
 @contextlib.contextmanager
@@ -113,6 +124,19 @@ def place(figure: Figure, *, left: float, right: float, top: float, bottom: floa
     return figure.add_axes(
         (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
     )
+
+
+def tint(ink: str, opacity: Plane) -> Pixels:
+    """Return pixels of one ink, so that paper of either theme shines through."""
+    pixels = np.empty((*opacity.shape, 4))
+    pixels[..., :3] = to_rgb(colour(ink))
+    pixels[..., 3] = np.clip(opacity, 0.0, 1.0)
+    return pixels
+
+
+def show(axes: Axes, pixels: Pixels, *, origin: Literal["lower", "upper"]) -> None:
+    """Fill the axes with pixels, sharp at any size; pixel (row, column) is centred on (column, row)."""
+    axes.imshow(pixels, aspect="auto", interpolation="none", origin=origin)
 
 
 def svg_bytes(figure: Figure) -> bytes:

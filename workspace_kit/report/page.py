@@ -1,9 +1,11 @@
 """A story as one HTML file that needs no network, and as one picture."""
 
 import base64
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 
+import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from workspace_kit.report import words
@@ -41,7 +43,7 @@ def page(story: Story) -> str:
 
 
 def performance_chart(story: Story) -> bytes:
-    """Return growth over regimes and falls below as a PNG of 1600 × 1000 pixels; equal stories give equal bytes."""
+    """Return growth over regimes and falls below as a PNG of 1600 × 1000 pixels, the same bytes each time."""
     told = local(story)
     series = curves_of(told)
     with house_style():
@@ -51,7 +53,7 @@ def performance_chart(story: Story) -> bytes:
             told.table("regimes"),
             told.periods,
             title=told.name or told.workspace,
-            subtitle=f"{told.workspace}, net of cost, shaded by regime; every period starts with fresh accounts",
+            subtitle=f"{told.workspace}, net of cost; every period starts with fresh accounts, chained here",
         )
         return png_bytes(figure, scale=_PNG_SCALE)
 
@@ -75,27 +77,30 @@ def _finalize(value: object) -> object:
 
 
 def _facts(story: Story) -> Mapping[str, str]:
-    performance = story.table("performance").select("trial_id", "kind", "status").unique("trial_id")
-    kinds, failed = performance["kind"], (performance["status"] == "failed").sum()
-    bars = story.table("returns").select("timestamp").drop_nulls()["timestamp"]
+    trials = story.table("performance").unique("trial_id")
+    failed = trials.filter(pl.col("status") == "failed").height
+    bars = story.table("returns")["timestamp"].drop_nulls().unique().sort()
     return {
         "Workspace": story.workspace,
-        "Written": f"{words.date(story.as_of)}, {story.as_of:%H:%M} UTC",
-        "Created": f"{words.date(story.created_at)}, {story.created_at:%H:%M} UTC"
-        if story.created_at
-        else words.NOTHING,
-        "Bars": f"{words.count(bars.n_unique())}, {words.span(bars.min(), bars.max())}"
-        if len(bars)
-        else words.NOTHING,
-        "Trials": f"{words.count((kinds == 'trial').sum())}"
-        + (f", {words.count(failed)} failed" if failed else ""),
-        "Weight sets": words.count((kinds == "ensemble").sum()),
+        "Written": _instant(story.as_of),
+        "Created": _instant(story.created_at),
+        "Bars": f"{words.count(len(bars))}, {words.span(bars[0], bars[-1])}" if len(bars) else words.NOTHING,
+        "Trials": _of_kind(trials, "trial") + (f", {words.count(failed)} failed" if failed else ""),
+        "Weight sets": _of_kind(trials, "ensemble"),
         "Faults": words.count(story.table("faults").height),
     }
 
 
+def _instant(instant: dt.datetime | None) -> str:
+    return f"{words.date(instant)}, {instant:%H:%M} UTC" if instant else words.NOTHING
+
+
+def _of_kind(trials: pl.DataFrame, kind: str) -> str:
+    return words.count(trials.filter(pl.col("kind") == kind).height)
+
+
 def _policy(*, style: str, script: str) -> str:
-    """Return a content security policy under which nothing runs or loads but the page's own style and script."""
+    """Return a content security policy that lets nothing in but the page's own style and script."""
     return "; ".join(
         (
             "default-src 'none'",

@@ -10,7 +10,7 @@ from workspace_kit.report.story import Story
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One part of a page; ``missing`` stands where there is nothing to show, and an empty one leaves the panel out."""
+    """One part of a page; ``missing`` stands where it has nothing to show, or leaves it out if empty."""
 
     key: str
     title: str

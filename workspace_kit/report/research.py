@@ -26,16 +26,16 @@ from workspace_kit.report.blocks import (
 from workspace_kit.report.curves import regimes_chart
 from workspace_kit.report.fields import (
     correlation_chart,
-    surface_chart,
     weights_chart,
 )
 from workspace_kit.report.series import by_series, runs
 from workspace_kit.report.story import BENCHMARK, BUY_AND_HOLD, Story, in_order
+from workspace_kit.report.surfaces import surface_chart
 from workspace_kit.report.trials import Surface, clusters, first_period, surfaces
 from workspace_kit.schema import BEAR, BULL, NEUTRAL
 
 _ORDER = (BULL, NEUTRAL, BEAR)
-_MOST_SURFACES = 24
+_MOST_SURFACES, _MOST_MEMBERS = 24, 40
 
 
 def regimes(story: Story) -> list[Block]:
@@ -80,7 +80,7 @@ def _regime_winners(story: Story) -> list[Block]:
     rows = story.table("regime_params")
     if not rows.height:
         return []
-    metric = words.named(words.short(rows["metric"].drop_nulls().first() or story.metric, most=40))
+    metric = words.named(words.short(str(rows["metric"].drop_nulls().first() or story.metric), most=40))
     titles = ("Trial", "Parameters", metric, "Bars", "Episodes", "Trades", "Plateau", "Note")
     heads = (
         Head("Regime", is_number=False),
@@ -157,7 +157,7 @@ def parameters(story: Story) -> list[Block]:
     found = every[:_MOST_SURFACES]
     if not found:
         return []
-    scored = np.concatenate([surface.cells[np.isfinite(surface.cells)] for surface in found])
+    scored = np.concatenate([surface.means for surface in found])
     scale = (float(scored.min()), float(scored.max()))
     drawings = tuple(
         tile(
@@ -169,7 +169,7 @@ def parameters(story: Story) -> list[Block]:
     )
     left_out = f" {len(every) - len(found)} more strategies are not drawn." if len(every) > len(found) else ""
     caption = (
-        f"{words.named(story.metric)} over {words.period_words(first_period(story))}. The best trial is outlined; "
+        f"{words.named(story.metric)} over {words.period_words(first_period(story))}. The best is outlined; "
         f"shades mean the same in every drawing, and deeper is better.{left_out}"
     )
     remarks = " ".join(remark for remark in map(_surface_remark, found) if remark)
@@ -223,9 +223,10 @@ def correlations(story: Story) -> list[Block]:
 
 def weights(story: Story) -> list[Block]:
     """Return each member's share of capital."""
-    rows = in_order(story.table("ensemble_weights").drop_nulls("weight"), "member")
-    if not rows.height:
+    every = in_order(story.table("ensemble_weights").filter(pl.col("weight").is_finite()), "member")
+    if not every.height:
         return []
+    rows = every.sort("weight", descending=True, maintain_order=True).head(_MOST_MEMBERS)
     members = [member or "unnamed" for member in rows["member"]]
     shares = rows["weight"].to_list()
     said = ", ".join(
@@ -241,7 +242,7 @@ def weights(story: Story) -> list[Block]:
     return [
         chart(
             "weights",
-            lambda width: weights_chart(members, shares, width=width),
+            lambda width: weights_chart(members, shares, equal=1 / every.height, width=width),
             caption=f"Share of capital per member, in percent. Chosen on train by {method}. {advice}",
             label=f"Weights: {said}.",
         )

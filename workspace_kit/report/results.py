@@ -223,13 +223,14 @@ def _years(yearly: Mapping[str, Mapping[int, float]]) -> Grid:
 def _scale(values: Iterable[float]) -> float:
     """Return the size that gets the strongest shade: all but the largest twentieth are below it."""
     sizes = np.abs(np.fromiter(values, dtype=np.float64))
-    return float(np.quantile(sizes, 0.95)) if len(sizes) else 0.0
+    finite = sizes[np.isfinite(sizes)]
+    return float(np.quantile(finite, 0.95)) if len(finite) else 0.0
 
 
 def _heat(value: float | None, scale: float | None) -> Cell:
     """Return a percentage without its sign of unit, shaded by its size where a scale is given."""
     text = words.number(None if value is None else value * 100, decimals=1)
-    if value is None or not scale or value == 0.0:
+    if value is None or not math.isfinite(value) or not scale or value == 0.0:
         return Cell(text, value)
     level = min(5, math.ceil(5 * abs(value) / scale))
     return Cell(text, value, f"{'up' if value > 0 else 'down'}-{level}")
@@ -251,7 +252,7 @@ def rolling(story: Story) -> list[Block]:
         chart(
             "rolling",
             lambda width: rolling_chart(series, story.periods, width=width),
-            caption=f"Over the {round(bars)} bars before each bar: annualised Sharpe ratio, and annualised volatility in percent.",
+            caption=f"Sharpe ratio and volatility over {round(bars)} bars, both annualised, at each bar.",
             label=f"Rolling Sharpe ratio and volatility, {_days(series)}.",
             legend=_legend(series),
         )

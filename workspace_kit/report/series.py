@@ -4,6 +4,7 @@ A series here is a frame ``timestamp, return`` in time order, a row a bar, every
 """
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -39,14 +40,21 @@ def values(series: pl.DataFrame) -> Floats:
 
 
 def growth(returns: Floats) -> Floats:
-    """Return what one unit has become at each bar's close."""
-    return np.asarray(np.cumprod(1.0 + returns), dtype=np.float64)
+    """Return what one unit has become at each bar's close; infinite where no float can hold it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.cumprod(1.0 + returns), dtype=np.float64)
 
 
 def drawdown(returns: Floats) -> Floats:
-    """Return the fall from the running peak at each bar, zero or negative; the start counts as a peak."""
+    """Return the fall from the running peak at each bar, zero or negative; the start counts as a peak.
+
+    NaN where growth is infinite.
+    """
     equity = growth(returns)
-    return equity / np.maximum(np.maximum.accumulate(equity), 1.0) - 1.0 if len(equity) else equity
+    if not len(equity):
+        return equity
+    with np.errstate(invalid="ignore"):
+        return equity / np.maximum(np.maximum.accumulate(equity), 1.0) - 1.0
 
 
 def within(series: pl.DataFrame, period: tuple[dt.datetime, dt.datetime]) -> pl.DataFrame:
@@ -135,7 +143,8 @@ def by_month(series: pl.DataFrame) -> pl.DataFrame:
 def _compounded(dated: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     spans = dated.with_row_index("row").group_by(keys, maintain_order=True).agg(pl.col("row").first())
     factors = 1.0 + dated["return"].to_numpy()
-    product = np.multiply.reduceat(factors, spans["row"].to_numpy()) if len(factors) else factors
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = np.multiply.reduceat(factors, spans["row"].to_numpy()) if len(factors) else factors
     return spans.select(keys).with_columns(pl.Series("return", product - 1.0, dtype=pl.Float64()))
 
 
@@ -146,7 +155,7 @@ def is_monthly_or_finer(series: pl.DataFrame) -> bool:
 
 
 def rolling_year(series: pl.DataFrame, *, periods_per_year: float, risk_free_rate: float) -> pl.DataFrame:
-    """Return Sharpe ratio and annualised volatility over the last year at each bar: timestamp, sharpe, volatility.
+    """Return timestamp, sharpe and volatility: both annualised, over the year that ends at each bar.
 
     Bars before the first full year are left out; a year of equal returns has no Sharpe ratio.
     """
@@ -199,7 +208,7 @@ def thinned(times: Floats, heights: Floats, *, pixels: int) -> tuple[Floats, Flo
         return times, heights
     edges = np.linspace(0, len(times), pixels + 1).astype(np.int64)
     kept = {0, len(times) - 1}
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         kept.add(int(start + np.argmin(heights[start:end])))
         kept.add(int(start + np.argmax(heights[start:end])))
     rows = np.array(sorted(kept))

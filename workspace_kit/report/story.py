@@ -48,7 +48,7 @@ class Story:
 
 
 def local(story: Story) -> Story:
-    """Return the story with the times of bars, signals and periods in its own zone, so that months are its months."""
+    """Return the story with the times of bars and periods in its own zone, so that months are its months."""
     zone = story.timezone
     return replace(
         story,
@@ -65,7 +65,8 @@ def _local_frame(frame: pl.DataFrame, *, zone: str) -> pl.DataFrame:
 
 
 def _local(instant: dt.datetime, zone: str) -> dt.datetime:
-    return pl.select(_in_zone(pl.lit(instant, dtype=TIME), zone)).item()
+    shown: dt.datetime = pl.select(_in_zone(pl.lit(instant, dtype=TIME), zone)).item()
+    return shown
 
 
 def _in_zone(times: pl.Expr, zone: str) -> pl.Expr:

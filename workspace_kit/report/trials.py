@@ -12,6 +12,7 @@ from scipy.spatial.distance import squareform
 from workspace_kit.report.story import Story, in_order
 from workspace_kit.schema import SELECT, TRAIN
 
+Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Square = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
@@ -20,9 +21,9 @@ Square = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 class Surface:
     """A metric over one or two parameters of one strategy.
 
-    ``cells`` is NaN where nothing was tried; ``y`` is null and ``cells`` one row where one parameter varies.
-    A cell is the mean over the parameters in ``others``. ``best`` is the best trial's cell (row, column) and
-    ``edges`` names its parameters that lie at the end of what was tried.
+    ``rows``, ``columns`` and ``means`` are the cells that were tried, by row and column: places in ``ys`` and
+    ``xs``, and the metric's mean over the parameters in ``others``. ``y`` is null where one parameter varies.
+    ``best`` is the best trial's cell; ``edges`` names its parameters that lie at the end of what was tried.
     """
 
     strategy: str
@@ -30,10 +31,23 @@ class Surface:
     xs: tuple[float, ...]
     y: str | None
     ys: tuple[float, ...]
-    cells: Square
+    rows: Places
+    columns: Places
+    means: Floats
     others: tuple[str, ...]
     best: tuple[int, int]
     edges: tuple[str, ...]
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether most of the grid was never tried, as with random draws."""
+        return len(self.xs) * len(self.ys) > 4 * len(self.means)
+
+    def cells(self) -> Square:
+        """Return the whole grid, NaN where nothing was tried."""
+        grid = np.full((len(self.ys), len(self.xs)), math.nan)
+        grid[self.rows, self.columns] = self.means
+        return grid
 
 
 class Clusters(NamedTuple):
@@ -118,6 +132,7 @@ def _surface(strategy: str | None, trials: pl.DataFrame, values: pl.DataFrame) -
     ys = tuple(np.unique(wide[y]).tolist()) if y else (0.0,)
     columns = np.searchsorted(xs, wide[x])
     rows = np.searchsorted(ys, wide[y]) if y else np.zeros(len(score), dtype=np.int64)
+    tried, cell = np.unique(rows * len(xs) + columns, return_inverse=True)
     best = int(np.argmax(score))
     return Surface(
         strategy=strategy or "unnamed strategy",
@@ -125,7 +140,9 @@ def _surface(strategy: str | None, trials: pl.DataFrame, values: pl.DataFrame) -
         xs=xs,
         y=y,
         ys=ys,
-        cells=_cell_means(rows, columns, score, shape=(len(ys), len(xs))),
+        rows=tried // len(xs),
+        columns=tried % len(xs),
+        means=np.bincount(cell, weights=score) / np.bincount(cell),
         others=tuple(varied[2:]),
         best=(int(rows[best]), int(columns[best])),
         edges=tuple(name for name, of in wide.items() if of[best] in {of.min(), of.max()}),
@@ -145,13 +162,6 @@ def _by_trial(settings: pl.DataFrame, trials: pl.DataFrame, name: str) -> Floats
     one = settings.filter(pl.col("name") == name).unique("trial_id", keep="first", maintain_order=True)
     joined = trials.select("trial_id").join(one, on="trial_id", how="left", maintain_order="left")
     return joined["setting"].to_numpy()
-
-
-def _cell_means(rows: object, columns: object, score: Floats, *, shape: tuple[int, int]) -> Square:
-    total, tried = np.zeros(shape), np.zeros(shape)
-    np.add.at(total, (rows, columns), score)
-    np.add.at(tried, (rows, columns), 1.0)
-    return np.divide(total, tried, out=np.full(shape, math.nan), where=tried > 0)
 
 
 def clusters(correlations: pl.DataFrame) -> Clusters:

@@ -1,4 +1,4 @@
-"""How numbers, dates and names read on a page: one spelling for each, and an en dash for what does not exist."""
+"""How numbers, dates and names read on a page: one spelling each, an en dash for what does not exist."""
 
 import datetime as dt
 import json
@@ -95,7 +95,7 @@ def period_words(period: str | None) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with control, bidirectional and other unseen characters spelled out as ``\\u202e``."""
+    r"""Return a text with control, bidirectional and other unseen characters spelled out as ``\u202e``."""
     if text.isprintable():
         return text
     return "".join(character if _is_seen(character) else f"\\u{ord(character):04x}" for character in text)

@@ -39,7 +39,7 @@ class Catalog:
         fit into memory.
         """
         self.connection = duckdb.connect(":memory:", config={"temp_directory": str(scratch)})
-        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute("SET GLOBAL TimeZone = 'UTC'")
         self.connection.execute("SET python_enable_replacements = false")
         _create_raw(self.connection, parts, workspaces)
         for query in staging().values():

@@ -16,7 +16,7 @@ Parameters are values only, written ``$metric`` in the SQL; one without a defaul
 import difflib
 import functools
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from workspace_kit.errors import QueryError
 
 KEYS = ("name", "answers", "grain", "columns", "parameters")
 NONE = "none"
-_TYPES: Mapping[str, Callable[[str], object]] = {"VARCHAR": str, "BIGINT": int, "DOUBLE": float}
+_TYPES: Mapping[str, type[str] | type[int] | type[float]] = {"VARCHAR": str, "BIGINT": int, "DOUBLE": float}
 _LINE = re.compile(r"-- (?:(?P<key>[a-z]+): )?\s*(?P<value>\S.*)")
 _PARAMETER = re.compile(r"(?P<name>[a-z_]+) (?P<type>[A-Z]+)(?P<has_default> = (?P<default>\S+))?")
 
@@ -37,6 +37,13 @@ class Parameter:
     type: str
     default: object
     required: bool
+
+    def takes(self, value: object) -> bool:
+        """Whether it may have this value: one of its type, or null where that is its default."""
+        if value is None:
+            return self.default is None and not self.required
+        kinds = (int, float) if self.type == "DOUBLE" else (_TYPES[self.type],)
+        return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +63,26 @@ class Query:
         Raises
         ------
         QueryError
-            A parameter that this query does not have, or a required one without a value.
+            A parameter that this query does not have, a required one without a value, or a value of
+            another type.
         """
         where = f"query {self.name}"
         known = [parameter.name for parameter in self.parameters]
         for name in given:
             if name not in known:
                 raise unknown(name, known, where=where, kind="parameter")
+        values = {
+            parameter.name: given.get(parameter.name, parameter.default) for parameter in self.parameters
+        }
         for parameter in self.parameters:
-            if parameter.required and parameter.name not in given:
+            if not parameter.takes(values[parameter.name]):
                 raise QueryError(
                     where,
-                    found=f"no value for ${parameter.name}",
+                    found=f"{values[parameter.name]!r} for the parameter {parameter.name!r}",
                     expected=f"a {parameter.type}",
-                    remedy=f"give the parameter {parameter.name!r}",
+                    remedy="give such a value",
                 )
-        return {parameter.name: given.get(parameter.name, parameter.default) for parameter in self.parameters}
+        return values
 
 
 def unknown(name: str, known: Collection[str], *, where: str, kind: str) -> QueryError:

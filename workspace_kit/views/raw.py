@@ -87,7 +87,8 @@ SELECT
     CAST(source ->> '$.trades' AS BIGINT) AS trades,
     utc(source ->> '$.period.start') AS period_start,
     utc(source ->> '$.period.end') AS period_end,
-    coalesce(metrics, '{}') AS metrics
+    coalesce(metrics, '{}') AS metrics,
+    json ->> '$.error' AS error
 FROM part;
 """
 

@@ -1,0 +1,29 @@
+"""One run of the packaged example, shared by every test that only looks at it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import workspace_kit as wk
+
+EPOCH = "1767225600"
+
+
+@pytest.fixture(scope="session")
+def epoch():
+    """Date every document alike, so that runs can be compared byte by byte."""
+    before = os.environ.get("SOURCE_DATE_EPOCH")
+    os.environ["SOURCE_DATE_EPOCH"] = EPOCH
+    yield EPOCH
+    if before is None:
+        del os.environ["SOURCE_DATE_EPOCH"]
+    else:
+        os.environ["SOURCE_DATE_EPOCH"] = before
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory, epoch) -> Path:
+    """Folder of the packaged example, run with one worker."""
+    root = tmp_path_factory.mktemp("example")
+    return wk.run_workflow(root=root, name="workflow_golden", workers=1).path
