@@ -13,12 +13,19 @@ def lint(tree: Path) -> subprocess.CompletedProcess[str]:
     """Hold a tree against the import contract."""
     arguments = [*LINT, "--no-cache"]
     return subprocess.run(
-        arguments, cwd=tree, env={"PYTHONPATH": str(tree), "PATH": ""}, capture_output=True, text=True, check=False
+        arguments,
+        cwd=tree,
+        env={"PYTHONPATH": str(tree), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def copy_of_the_house(folder: Path) -> Path:
-    shutil.copytree(ROOT / "workspace_kit", folder / "workspace_kit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "workspace_kit", folder / "workspace_kit", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 

@@ -10,9 +10,13 @@ from workspace_kit.schema import TIME
 
 DATE, NAIVE, AWARE = "date", "naive", "aware"
 
-_DATE = r"^\d{4}-\d{2}-\d{2}$"
-_TIME = r"^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)"
-_OFFSET = r"(Z|z|[+-]\d{2}:?\d{2})$"
+# Later than 2099 the time zone databases disagree on when clocks change.
+_DAY = r"(?:1[0-9]|20)[0-9]{2}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_DATE = rf"^{_DAY}$"
+_TIME = rf"^({_DAY})[Tt ]({_CLOCK}(?::[0-5][0-9](?:\.[0-9]{{1,9}})?)?)"
+_OFFSET = rf"([Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])$"
+_READABLE = re.compile(f"{_DATE}|{_TIME}({_OFFSET}|$)")
 
 
 def forms(text: pl.Series) -> pl.Series:
@@ -36,6 +40,7 @@ def to_utc(text: pl.Series, *, timezone: str, close_time: str) -> pl.Series:
     """Read times: a date closes at ``close_time``, a naive time lies in ``timezone``; null where unreadable.
 
     A naive time that the zone skips or repeats when clocks change is unreadable too: it names no instant.
+    So is a year before 1000 or after 2099.
     """
     form = forms(text)
     day_time = pl.concat_str(pl.col("text").str.extract(_TIME, 1), pl.lit("T"), _seconds())
@@ -66,10 +71,12 @@ def _seconds() -> pl.Expr:
 
 def instant(written: str, *, timezone: str, close_time: str) -> dt.datetime | None:
     """Read one time as `to_utc` reads a column of them."""
-    if not re.match(f"{_DATE}|{_TIME}({_OFFSET}|$)", written):
+    if not _READABLE.match(written):
         return None
     try:
-        local = dt.datetime.fromisoformat(f"{written}T{close_time}" if len(written) == 10 else written)
+        local = dt.datetime.fromisoformat(
+            f"{written}T{close_time}" if len(written) == 10 else written.upper()
+        )
     except ValueError:
         return None
     if local.tzinfo is None:

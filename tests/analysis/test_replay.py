@@ -372,7 +372,7 @@ def across(table, symbol):
     return [row[symbol] for row in table]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(
     markets(),
     st.builds(

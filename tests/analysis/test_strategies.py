@@ -15,7 +15,7 @@ FIRST = datetime.fromisoformat("2020-01-01")
 EXAMPLES = {
     "momentum": {"lookback": 3, "threshold": 0.02},
     "crossover": {"fast": 2, "slow": 4},
-    "reversion": {"window": 4, "entry": 0.5},
+    "reversion": {"window": 4, "entry": 0.517},
     "breakout": {"lookback": 3},
 }
 
@@ -39,7 +39,7 @@ def actions(signals):
 def test_momentum_buys_above_the_threshold_and_sells_otherwise():
     found = momentum(price_frame(A=[100, 101, 103, 105.06, 90]), {"lookback": 2, "threshold": 0.02})
     assert actions(found) == [(2, "BUY"), (3, "BUY"), (4, "SELL")]
-    level = momentum(price_frame(A=[100, 102]), {"lookback": 1, "threshold": 0.02})
+    level = momentum(price_frame(A=[100, 125]), {"lookback": 1, "threshold": 0.25})
     assert actions(level) == [(1, "SELL")]
 
 
@@ -118,7 +118,7 @@ def test_each_rule_equals_its_words(series):
             "SELL"
             if past[-1] >= fmean(past[-4:])
             else "BUY"
-            if (fmean(past[-4:]) - past[-1]) / stdev(past[-4:]) > 0.5
+            if (fmean(past[-4:]) - past[-1]) / stdev(past[-4:]) > 0.517
             else "HOLD"
         ),
         "breakout": lambda past: (

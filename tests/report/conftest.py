@@ -3,11 +3,13 @@
 import datetime as dt
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
+import pytest
 
-from workspace_kit.report import Story
+from workspace_kit.report import Story, page
 from workspace_kit.schema import BEAR, BULL, METRIC_NAMES, NEUTRAL, SELECT, TABLES, TEST, TRAIN
 
 WORKSPACE = "workflow_20240102_030405_0a1b2c3d"
@@ -47,9 +49,11 @@ def weight_sets() -> list[dict[str, float]]:
     return [*sets, dict.fromkeys(GRIDS, 0.25)]
 
 
-def metrics_of(returns: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+def metrics_of(returns: np.ndarray, rng: np.random.Generator) -> dict[str, float | None]:
     equity = np.cumprod(1 + returns)
     years = len(returns) / 12
+    if len(returns) < 2:
+        return dict.fromkeys(METRIC_NAMES)
     deviation = returns.std(ddof=1)
     return {
         "total_return": float(equity[-1] - 1),
@@ -108,7 +112,7 @@ def make_story(bars: int = 389) -> Story:
                 {"workspace": WORKSPACE, "trial_id": name, "period": period, "name": key, "value": value}
                 for key, value in numbers.items()
             ]
-    train = {row["trial_id"]: row["sharpe_ratio"] for row in performance if row["period"] == TRAIN}
+    train = {row["trial_id"]: row["sharpe_ratio"] or 0.0 for row in performance if row["period"] == TRAIN}
     best = max((trial for trial, _, _ in trials()), key=lambda trial: train.get(trial, 0))
     chosen = max(ensembles, key=lambda name: train.get(name, 0))
     series = {
@@ -283,3 +287,52 @@ def _correlations(streams: dict[str, np.ndarray]) -> list[dict[str, object]]:
         }
         for one, other in itertools.combinations(range(len(names)), 2)
     ]
+
+
+@pytest.fixture(scope="session")
+def story() -> Story:
+    return make_story()
+
+
+@pytest.fixture(scope="session")
+def told(story: Story) -> str:
+    """Return the page of the synthetic story."""
+    return page(story)
+
+
+@pytest.fixture(scope="session")
+def empty_story(story: Story) -> Story:
+    """Return a story of which nothing is known but its id."""
+    return replace(
+        story,
+        name="",
+        note="",
+        created_at=None,
+        verdict="",
+        periods_per_year=None,
+        luck_hurdle=None,
+        candidates={},
+        periods={},
+        tables={},
+        lineage={},
+        warnings=(),
+    )
+
+
+@pytest.fixture(scope="session")
+def short_story() -> Story:
+    """Return a story of one bar."""
+    return make_story(1)
+
+
+@pytest.fixture(scope="session")
+def foreign_story(story: Story, empty_story: Story) -> Story:
+    """Return a story of performance files alone, as another program leaves them: one period, no strategy."""
+    trials = story.table("performance").filter(pl.col("kind") == "trial", pl.col("period") == TRAIN)
+    foreign = trials.with_columns(
+        pl.lit("all").alias("period"), pl.lit(None, dtype=pl.String).alias("strategy")
+    ).filter(pl.col("trial_id").is_in([f"trial_{at}" for at in range(12)]))
+    return replace(
+        empty_story,
+        tables={"performance": foreign, "parameters": story.table("parameters")},
+    )

@@ -129,7 +129,7 @@ few = st.sampled_from([0.0, 1.0, 2.0])
         max_size=12,
     )
 )
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 def test_places_follow_metric_then_trades_then_drawdown_then_name(rows) -> None:
     performance = [
         trial(f"trial_{n}", workspace=w, trades=trades, max_drawdown=drawdown)
@@ -179,7 +179,7 @@ def test_a_bar_earns_in_the_regime_known_at_the_bar_before(open_over: Open) -> N
 
 
 @given(st.lists(st.sampled_from([None, "bull_market", "bear_market"]), max_size=12))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 def test_stretches_of_regimes_agree_with_a_plain_loop(labels: list[str | None]) -> None:
     regimes = [
         {"workspace": "w", "timestamp": START + n * DAY, "regime": label, "basis": "causal"}

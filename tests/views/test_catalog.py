@@ -33,7 +33,7 @@ def test_every_view_has_the_columns_and_types_of_its_table(
 def test_a_view_gives_back_what_the_mirror_holds(filled: Catalog) -> None:
     for name in set(TABLES) - {"workspaces"}:
         expected = tuple(sample(column) for column in TABLES[name].columns)
-        assert filled.sql(f"from {name}").row(0) == expected
+        assert filled.sql(f"from {name}").rows() == filled.table(name).rows() == [expected]
 
 
 @pytest.mark.parametrize("name", sorted(answers()))
@@ -190,19 +190,15 @@ def test_the_time_zone_of_the_host_changes_nothing(tmp_path: Path) -> None:
     }
     rows["facts"] = [{"workspace": "text", "name": "created_at", "value": "2020-01-01T02:00:00.5+02:00"}]
     parts = [text for name in rows for text in (name, str(write(tmp_path, name, rows[name])))]
-    said = {
-        zone: subprocess.run(
-            [sys.executable, "-c", ASK, *parts],
-            env={**os.environ, "TZ": zone},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for zone in ("UTC", "America/New_York")
-    }
-    assert said["UTC"] == said["America/New_York"]
-    assert "datetime.datetime(2020, 1, 1, 0, 0, 0, 500000)" in said["UTC"]
-    assert "('2020-01-02 03:04:05.000006', '2020-01-02 03:04:05.000006+00')" in said["UTC"]
+    said = subprocess.run(
+        [sys.executable, "-c", ASK, *parts],
+        env={**os.environ, "TZ": "America/New_York"},
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    assert "datetime.datetime(2020, 1, 1, 0, 0, 0, 500000)" in said
+    assert "('2020-01-02 03:04:05.000006', '2020-01-02 03:04:05.000006+00')" in said
 
 
 def test_text_of_a_mirror_that_is_json_stays_as_written(open_over: Open) -> None:

@@ -53,7 +53,13 @@ OURS = {
     "period": {"start": "2020-01-01T00:00:00Z", "end": "2020-06-01T00:00:00+02:00"},
     "period_name": "train",
     "metrics_by_period": {
-        "select": {"win_rate": 0.25, "trades": 2, "bars": 9, "period": {"start": "2021-01-01T00:00:00Z"}}
+        "select": {
+            "win_rate": 0.25,
+            "trades": 2,
+            "bars": 9,
+            "ruined": [],
+            "period": {"start": "2021-01-01T00:00:00Z"},
+        }
     },
 }
 

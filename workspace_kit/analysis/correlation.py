@@ -108,9 +108,9 @@ def _with_gaps(series: Array, known: Flags, bars: Counts) -> tuple[Array, Flags]
     ones, count = known.astype(np.float64), np.maximum(bars, 1)
     total, square = unit @ ones.T, unit * unit @ ones.T
     spread = square - total**2 / count
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = (unit @ unit.T - total * total.T / count) / np.sqrt(spread * spread.T)
     ill = square >= WORST_CONDITION * spread
+    spread[ill] = np.nan
+    values = (unit @ unit.T - total * total.T / count) / np.sqrt(spread * spread.T)
     return values, ill | ill.T | _near_middle(values, DIFFERENCE_ERROR)
 
 

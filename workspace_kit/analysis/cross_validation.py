@@ -119,8 +119,11 @@ def _halves_from_bars(returns: Array, score: Score, *, blocks: int) -> Iterator[
 
 def _conclude(halves: Iterable[tuple[Array, Array]]) -> Overfitting:
     """Follow the best of each half into the other one, both ways."""
-    followed = [_follow(*pair) for one, other in halves for pair in ((one, other), (other, one))]
-    logits, inside, outside = np.concatenate([np.empty((3, 0)), *followed], axis=1)
+    there, back = [np.empty((3, 0))], [np.empty((3, 0))]
+    for one, other in halves:
+        there.append(_follow(one, other))
+        back.append(_follow(other, one))
+    logits, inside, outside = np.concatenate(there + back, axis=1)
     if not len(logits):
         return Overfitting(None, None, None, logits, inside, outside)
     return Overfitting(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from workspace_kit import clock
 from workspace_kit.flows.trial import Outcome
-from workspace_kit.flows.trip import now
+from workspace_kit.flows.trip import wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.writer import log_event, write_document
@@ -31,7 +31,7 @@ class Journal:
     def during(self, phase: str) -> Iterator[None]:
         """Record that a phase runs, how long it took, and how it ended."""
         self.phase = phase
-        started, begun = now(), time.perf_counter()
+        started, begun = wall_clock(), time.perf_counter()
         self._tell("started", "")
         self._state("running")
         try:
@@ -59,7 +59,9 @@ class Journal:
         self._tell(event, detail)
 
     def _tell(self, event: str, detail: str, *, trial_id: str | None = None) -> None:
-        log_event(self.workspace, at=now(), phase=self.phase, event=event, trial_id=trial_id, detail=detail)
+        log_event(
+            self.workspace, at=wall_clock(), phase=self.phase, event=event, trial_id=trial_id, detail=detail
+        )
 
     def _state(self, state: str) -> None:
         self.last_beat = time.monotonic()
@@ -68,10 +70,10 @@ class Journal:
             "state": state,
             "completed_trials": sorted(self.completed, key=_natural),
             "failed_trials": sorted(self.failed, key=_natural),
-            "heartbeat": clock.text(now()),
+            "heartbeat": clock.text(wall_clock()),
         }
         write_document(
-            self.workspace, names.STATE, "current_state", content, written_at=now(), durability="none"
+            self.workspace, names.STATE, "current_state", content, written_at=wall_clock(), durability="none"
         )
 
     def _timing(self) -> None:
@@ -80,7 +82,12 @@ class Journal:
             "trials": dict(sorted(self.trials.items(), key=lambda it: _natural(it[0]))),
         }
         write_document(
-            self.workspace, names.METADATA, "phase_timing", content, written_at=now(), durability="none"
+            self.workspace,
+            names.METADATA,
+            "phase_timing",
+            content,
+            written_at=wall_clock(),
+            durability="none",
         )
 
 

@@ -18,7 +18,7 @@ from workspace_kit.config import Config
 from workspace_kit.errors import StrategyError
 from workspace_kit.flows.functions import find_function
 from workspace_kit.flows.market import Market
-from workspace_kit.flows.trip import now
+from workspace_kit.flows.trip import now, wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.names import FileKind, Workspace
 from workspace_kit.layout.writer import write_document, write_signal_file
@@ -53,7 +53,7 @@ def run_trial(setting: Setting, candidate: Candidate) -> Outcome:
 
     Whatever a strategy raises is recorded with the trial and never stops the sweep.
     """
-    started, begun = now(), time.perf_counter()
+    started, begun = wall_clock(), time.perf_counter()
     trial_id = names.trial_id(candidate.number)
     try:
         content, error = _measured(setting, candidate, trial_id), None

@@ -45,6 +45,15 @@ class Trip:
 
 
 def now() -> dt.datetime:
-    """Return this instant, naive in UTC, to the second; ``SOURCE_DATE_EPOCH`` where that is set."""
-    seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+    """Return the instant that documents are dated with: ``SOURCE_DATE_EPOCH`` where set, else this one."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return _naive(int(epoch)) if epoch else wall_clock()
+
+
+def wall_clock() -> dt.datetime:
+    """Return this instant, naive in UTC, to the second, whatever documents are dated with."""
+    return _naive(int(time.time()))
+
+
+def _naive(seconds: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).replace(tzinfo=None)

@@ -166,12 +166,11 @@ def _returns(
 def _describe(trip: Trip, results: Mapping[str, Result], trials: Sequence[str]) -> dict[str, object]:
     looks = earlier_looks(trip)
     keys = [f"validation_{trial.removeprefix('trial_')}" for trial in trials]
-    start, end = (clock.text(moment) for moment in trip.market.bounds[TEST])
     return {
         "candidates": {
             name: {"metrics": result.metrics, **result.counts} for name, result in results.items()
         },
-        "period": {"start": start, "end": end},
+        "period": results["buy_and_hold"].counts["period"],
         "looks": len(looks) + 1,
         "looked_at_before_by": looks,
         "prices": {"source": trip.config.data.prices, "digest": trip.market.digest},

@@ -185,7 +185,7 @@ def _performance(document: Document) -> Rows:
         yield "parameters", {"trial_id": trial, "name": name, "value": json.dumps(value, ensure_ascii=False)}
 
 
-_NOT_METRICS = frozenset({"trades", "bars", "exposure", "open_trades", "period"})
+_NOT_METRICS = frozenset({"trades", "bars", "exposure", "open_trades", "ruined", "period"})
 
 
 def _pick(source: Mapping[str, Any], *wanted: str) -> Row:

@@ -59,7 +59,8 @@ def _read_file(
         )
     data = read_bytes(Path(path))
     if kind in _SIGNAL_KINDS:
-        reading = read_signals(data, workspace=workspace, trial_id=key, path=path, zone=zone)
+        trial = names.trial_id(key)
+        reading = read_signals(data, workspace=workspace, trial_id=trial, path=path, zone=zone)
         return {"signals": reading.rows, "faults": reading.faults}
     beside = _beside(Path(path)) if kind == names.ANALYSIS_TABLE.name else {}
     return read_document(data, kind=kind, key=key, workspace=workspace, path=path, zone=zone, beside=beside)

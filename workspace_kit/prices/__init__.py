@@ -1,7 +1,7 @@
 """MARKET: CSV, Parquet, JSONL and packaged samples become one price frame, with its digest.
 
-``source`` finds the bytes, ``shape`` makes them long, ``check`` types them and refuses what no return can be
-computed from, ``load`` does all three, ``market`` answers what the rest asks of prices.
+``source`` finds a frame, ``shape`` makes it long, ``times`` and ``check`` type it and refuse what no return
+can be computed from, ``load`` does all of that, ``market`` answers what the rest asks of prices.
 """
 
 from workspace_kit.prices.load import Prices, load_prices

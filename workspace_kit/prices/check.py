@@ -65,20 +65,28 @@ def one_row_a_bar(rows: pl.DataFrame, *, where: str) -> pl.DataFrame:
     PriceError
         Two rows for one symbol and time disagree.
     """
+    values = [name for name in ("close", *OPTIONAL) if name in rows.columns]
     bars = (
         rows.sort("symbol", "timestamp", "row")
-        .unique(pl.exclude("row"), keep="first", maintain_order=True)
-        .with_columns(pl.col("row").shift().over("symbol", "timestamp").alias("other"))
+        .with_columns(
+            _as_before(["symbol", "timestamp"]).alias("is_again"),
+            _as_before(values).alias("is_equal"),
+            pl.col("row").shift().alias("other"),
+        )
+        .filter(~(pl.col("is_again") & pl.col("is_equal")))
     )
-    for bar in bars.filter(pl.col("other").is_not_null()).head(1).iter_rows(named=True):
+    for bar in bars.filter("is_again").head(1).iter_rows(named=True):
         raise PriceError(
             f"{where}, rows {bar['other']} and {bar['row']}",
             found=f"different prices for {bar['symbol']!r} at {_shown(bar['timestamp'])}",
             expected="one price for a symbol and time",
             remedy="remove one of the rows",
         )
-    values = [name for name in ("close", *OPTIONAL) if name in bars.columns]
     return bars.select("timestamp", "symbol", *values)
+
+
+def _as_before(names: list[str]) -> pl.Expr:
+    return pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in names)
 
 
 def _shown(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from workspace_kit.prices.check import numbers, one_row_a_bar, suspicious_moves
 from workspace_kit.prices.market import traded_symbols
 from workspace_kit.prices.shape import tidy
 from workspace_kit.prices.source import empty, fetch
-from workspace_kit.prices.times import as_text, in_utc, is_dated_at_midnight
+from workspace_kit.prices.times import are_midnights, distinct, in_utc
 
 
 class Prices(NamedTuple):
@@ -51,16 +51,19 @@ def load_prices(data: Data, *, folder: Path) -> Prices:
         A symbol, benchmark, sample or file type that is not known.
     """
     raw, where, about = fetch(data.prices, folder=folder)
-    written = as_text(tidy(raw, where=where), where=where)
-    if written.is_empty():
+    rows = tidy(raw, where=where)
+    if rows.is_empty():
         raise empty(where)
-    is_dated = is_dated_at_midnight(written)
-    dated = written.with_columns(pl.col("timestamp").str.head(10)) if is_dated else written
-    bars = one_row_a_bar(numbers(in_utc(dated, data, where=where), where=where), where=where)
+    times = distinct(rows, where=where)
+    if are_midnights(times):
+        times = times.with_columns(pl.col("text").str.head(10))
+        about += "; every time is midnight without an offset, so each was read as a date"
+    known = in_utc(times, data, where=where)
+    timed = rows.with_columns(pl.col("timestamp").replace_strict(known["timestamp"], known["utc"]))
+    bars = one_row_a_bar(numbers(timed, where=where), where=where)
     traded_symbols(bars, data)
-    remark = "; every time is midnight without an offset, so each was read as a date" if is_dated else ""
     moves = suspicious_moves(bars, periods_per_year=data.periods_per_year)
-    return Prices(bars, digest(bars), moves, about + remark)
+    return Prices(bars, digest(bars), moves, about)
 
 
 def digest(bars: pl.DataFrame) -> str:

@@ -9,41 +9,45 @@ from workspace_kit.errors import PriceError, SchemaMismatch, TimezoneError
 _MIDNIGHT = r"[Tt ]00:00(:00(\.0+)?)?$"
 
 
-def as_text(rows: pl.DataFrame, *, where: str) -> pl.DataFrame:
-    """Return the rows with ``timestamp`` as text, so that every format's times meet the same rules.
+def distinct(rows: pl.DataFrame, *, where: str) -> pl.DataFrame:
+    """Return each time once: timestamp as the source has it, text, and the first row it stands in.
+
+    Every format's times become text, so that they meet the same rules.
 
     Raises
     ------
     SchemaMismatch
         The column holds neither text, dates nor times.
     """
+    times = rows.group_by("timestamp", maintain_order=True).agg(pl.col("row").min())
+    return times.with_columns(_text(rows.schema["timestamp"], where=where).alias("text"))
+
+
+def _text(kind: pl.DataType, *, where: str) -> pl.Expr:
     column = pl.col("timestamp")
-    kind = rows.schema["timestamp"]
     if isinstance(kind, pl.String | pl.Categorical | pl.Enum | pl.Null):
-        text = column.cast(pl.String).str.strip_chars()
-    elif isinstance(kind, pl.Date):
-        text = column.dt.to_string("%Y-%m-%d")
-    elif isinstance(kind, pl.Datetime):
+        return column.cast(pl.String).str.strip_chars()
+    if isinstance(kind, pl.Date):
+        return column.dt.to_string("%Y-%m-%d")
+    if isinstance(kind, pl.Datetime):
         offset = "Z" if kind.time_zone else ""
         utc = column.dt.convert_time_zone("UTC") if kind.time_zone else column
-        text = utc.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.f{offset}")
-    else:
-        raise SchemaMismatch(
-            f"{where}, time column",
-            found=f"the type {kind}",
-            expected="text, dates or times",
-            remedy="write times as text such as 2020-01-31T21:00:00Z",
-        )
-    return rows.with_columns(text)
+        return utc.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.f{offset}")
+    raise SchemaMismatch(
+        f"{where}, time column",
+        found=f"the type {kind}",
+        expected="text, dates or times",
+        remedy="write times as text such as 2020-01-31T21:00:00Z",
+    )
 
 
-def is_dated_at_midnight(rows: pl.DataFrame) -> bool:
+def are_midnights(times: pl.DataFrame) -> bool:
     """Whether every time is midnight without an offset: a date, by a writer that cannot say one otherwise."""
-    return bool(rows["timestamp"].str.contains(_MIDNIGHT).all()) and not rows.is_empty()
+    return bool(times["text"].str.contains(_MIDNIGHT).all())
 
 
-def in_utc(rows: pl.DataFrame, data: Data, *, where: str) -> pl.DataFrame:
-    """Return the rows with ``timestamp`` as naive UTC: dates close at `close_time`, naive times are local.
+def in_utc(times: pl.DataFrame, data: Data, *, where: str) -> pl.DataFrame:
+    """Return the times with ``utc``, naive: dates close at `close_time`, times without an offset are local.
 
     Raises
     ------
@@ -52,21 +56,18 @@ def in_utc(rows: pl.DataFrame, data: Data, *, where: str) -> pl.DataFrame:
     PriceError
         A time that cannot be read.
     """
-    each = rows.group_by("timestamp", maintain_order=True).agg(pl.col("row").min())
-    each = each.with_columns(
-        clock.forms(each["timestamp"]).alias("form"),
-        clock.to_utc(each["timestamp"], timezone=data.timezone, close_time=data.close_time).alias("utc"),
+    known = times.with_columns(
+        clock.forms(times["text"]).alias("form"),
+        clock.to_utc(times["text"], timezone=data.timezone, close_time=data.close_time).alias("utc"),
     )
-    _refuse_unreadable(each.filter(pl.col("form").is_null()), where=where)
-    _refuse_mixed(each, where=where)
-    _refuse_unreal(each.filter(pl.col("utc").is_null()), data, where=where)
-    return rows.with_columns(
-        pl.col("timestamp").replace_strict(each["timestamp"], each["utc"], return_dtype=each.schema["utc"])
-    )
+    _refuse_unreadable(known.filter(pl.col("form").is_null()), where=where)
+    _refuse_mixed(known, where=where)
+    _refuse_unreal(known.filter(pl.col("utc").is_null()), data, where=where)
+    return known
 
 
-def _refuse_unreadable(each: pl.DataFrame, *, where: str) -> None:
-    for time, row in each.select("timestamp", "row").head(1).iter_rows():
+def _refuse_unreadable(times: pl.DataFrame, *, where: str) -> None:
+    for time, row in times.select("text", "row").head(1).iter_rows():
         raise PriceError(
             f"{where}, row {row}",
             found=f"the time {time!r}" if time else "no time",
@@ -75,11 +76,11 @@ def _refuse_unreadable(each: pl.DataFrame, *, where: str) -> None:
         )
 
 
-def _refuse_mixed(each: pl.DataFrame, *, where: str) -> None:
-    aware = each["form"] == clock.AWARE
+def _refuse_mixed(times: pl.DataFrame, *, where: str) -> None:
+    aware = times["form"] == clock.AWARE
     if aware.any() and not aware.all():
         (with_offset, row), (without, other) = (
-            each.filter(which).select("timestamp", "row").row(0) for which in (aware, ~aware)
+            times.filter(which).select("text", "row").row(0) for which in (aware, ~aware)
         )
         raise TimezoneError(
             where,
@@ -89,8 +90,8 @@ def _refuse_mixed(each: pl.DataFrame, *, where: str) -> None:
         )
 
 
-def _refuse_unreal(each: pl.DataFrame, data: Data, *, where: str) -> None:
-    for time, row, form in each.select("timestamp", "row", "form").head(1).iter_rows():
+def _refuse_unreal(times: pl.DataFrame, data: Data, *, where: str) -> None:
+    for time, row, form in times.select("text", "row", "form").head(1).iter_rows():
         closing = f", closing at {data.close_time}," if form == clock.DATE else ""
         raise TimezoneError(
             f"{where}, row {row}",

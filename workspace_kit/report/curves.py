@@ -26,6 +26,7 @@ Periods = Mapping[str, tuple[dt.datetime, dt.datetime]]
 WIDE, NARROW = 860, 360
 _LADDERS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 _LABEL_HEIGHT = 14.0
+_SHALLOWEST = 0.01
 # Digits alone: names of months would follow the locale.
 _DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive, in the zone shown
@@ -99,6 +100,9 @@ def overview(
     figure = blank(width, height)
     figure.text(0.03, 0.955, short(title, most=80), fontsize=18, fontweight="bold", va="center")
     figure.text(0.03, 0.915, short(subtitle, most=150), fontsize=10.5, color=colour("muted"), va="center")
+    if not series:
+        figure.text(0.5, 0.5, "No return series to draw.", fontsize=14, color=colour("muted"), ha="center")
+        return figure
     upper = place(figure, left=56, right=160, top=112, bottom=236)
     lower = place(figure, left=56, right=160, top=440, bottom=36)
     _shade(upper, regimes)
@@ -137,14 +141,16 @@ def _draw_drawdowns(
 ) -> None:
     ends = []
     for order, (name, frame) in enumerate(series.items()):
-        days, falls = thinned(_days(frame["timestamp"]), drawdown(values(frame)), pixels=pixels)
+        depth = drawdown(values(frame))
+        known = np.isfinite(depth)
+        days, falls = thinned(_days(frame["timestamp"])[known], depth[known], pixels=pixels)
         ink = ink_of(name, series)
         if order == 0:
             axes.fill_between(days, falls, 0.0, color=colour(ink), alpha=0.18, linewidth=0.0)
         _line(axes, days, falls, ink=ink, pixels=pixels)
         if len(falls):
             ends.append(End(float(falls[-1]), _end_text(name), ink))
-    axes.set_ylim(top=0.0)
+    axes.set_ylim(min(axes.get_ylim()[0], -_SHALLOWEST), 0.0)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
     _dress(axes, "Fall from the running peak", periods, names_periods=names_periods)

@@ -81,7 +81,8 @@ def _sharpe(returns: Floats, *, periods_per_year: float | None, risk_free_rate: 
     if periods_per_year is None or len(returns) < 2 or returns.min() == returns.max():
         return None
     excess = returns - per_bar(risk_free_rate, periods_per_year=periods_per_year)
-    return float(math.sqrt(periods_per_year) * excess.mean() / excess.std(ddof=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(math.sqrt(periods_per_year) * excess.mean() / excess.std(ddof=1))
 
 
 def per_bar(annual_rate: float, *, periods_per_year: float) -> float:

@@ -70,8 +70,9 @@ def first_period(story: Story) -> str | None:
 
 def metric_values(story: Story, *, metric: str, period: str | None) -> pl.DataFrame:
     """Return a metric of every ok trial in a period, in natural order: trial_id, kind, strategy, value."""
-    performance = story.table("performance").filter(pl.col("period") == period, pl.col("status") == "ok")
-    loose = story.table("metrics").filter(pl.col("period") == period, pl.col("name") == metric)
+    is_in_period = pl.col("period") == pl.lit(period, dtype=pl.String)
+    performance = story.table("performance").filter(is_in_period, pl.col("status") == "ok")
+    loose = story.table("metrics").filter(is_in_period, pl.col("name") == metric)
     known = pl.col(metric) if metric in performance.columns else pl.lit(None, dtype=pl.Float64())
     joined = performance.with_columns(known.alias("known")).join(
         loose.select("trial_id", pl.col("value").alias("loose")).unique(

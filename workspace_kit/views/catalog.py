@@ -57,7 +57,8 @@ class Catalog:
 
     def table(self, name: str) -> pl.DataFrame:
         """Return all rows of one view."""
-        return self.connection.view(name).pl()
+        rows: pl.DataFrame = self.connection.view(name).pl()
+        return rows
 
     def answer(self, name: str, parameters: Mapping[str, object] = _NOTHING) -> pl.DataFrame:
         """Answer the question of that name, a file of ``queries/answers``, with the columns its head states.

@@ -67,7 +67,9 @@ part AS (
         named.period,
         json -> ('$.metrics_by_period."' || named.period || '"') AS source,
         json_merge_patch(
-            source, '{"trades": null, "bars": null, "exposure": null, "open_trades": null, "period": null}'
+            source,
+            '{"trades": null, "bars": null, "exposure": null, "open_trades": null, '
+            || '"period": null, "ruined": null}'
         ) AS metrics
     FROM document, unnest(json_keys(json, '$.metrics_by_period')) AS named (period)
 )
