@@ -26,4 +26,4 @@ def epoch():
 def example(tmp_path_factory, epoch) -> Path:
     """Folder of the packaged example, run with one worker."""
     root = tmp_path_factory.mktemp("example")
-    return wk.run_workflow(root=root, name="workflow_golden", workers=1).path
+    return wk.run_workflow(root=root, workspace_id="workflow_golden", workers=1).path

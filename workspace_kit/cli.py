@@ -43,17 +43,30 @@ def run(
     *,
     results: Results = ROOT,
     name: Annotated[str | None, typer.Option("--id", help="Id of the new workspace.")] = None,
+    title: Annotated[str | None, typer.Option("--name", help="What to call the workflow.")] = None,
+    tags: Annotated[list[str], typer.Option("--tag", help="A tag; may be repeated.")] = [],  # noqa: B006
+    note: Annotated[str | None, typer.Option(help="A note kept with the workspace.")] = None,
     until: Annotated[str, typer.Option(help="Last phase to run: phase_1 … phase_4.")] = "phase_4",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a workflow: discovery, regimes, ensemble, validation, report.
 
     Example: `workspace-kit run my_workflow.yaml --results results`
     """
+    if dry_run:
+        terminal.say(str(flows.cost_of_run(config, workers=workers)))
+        return
     progress = flows.silent if quiet else terminal.progress_bar
     workspace = flows.run_workflow(
-        config, root=results, name=name, until=until, workers=workers, reporter=progress
+        config,
+        root=results,
+        workspace_id=name,
+        about=flows.About(title, tags, note),
+        until=until,
+        workers=workers,
+        reporter=progress,
     )
     terminal.say(flows.closing_line(workspace))
 

@@ -120,6 +120,17 @@ def test_a_series_that_is_constant_where_it_meets_another_has_no_correlation_wit
     assert answer.matrix["trial_0"].to_list() == [1.0, None]
 
 
+def test_an_outlier_where_two_series_do_not_meet_costs_no_digits():
+    first, second = [1e4, 0.1, 0.2, 0.4, 0.3], [None, 0.3, 0.1, 0.5, 0.1]
+    answer = correlations(wide([first, second]), min_overlap=2, window="pairwise")
+    assert answer.pairs["correlation"][0] == pytest.approx(by_hand(first, second)[0], abs=1e-9)
+
+
+def test_series_that_never_meet_have_no_correlation_whatever_is_demanded():
+    answer = correlations(wide([[0.1, 0.2, None], [None, None, 0.3]]), min_overlap=0, window="pairwise")
+    assert answer.pairs.row(0)[2:] == (None, 0)
+
+
 def test_fewer_bars_than_demanded_give_null_and_their_count():
     columns = [[0.1, 0.2, None], [0.1, 0.4, 0.3]]
     assert correlations(wide(columns), min_overlap=3, window="pairwise").pairs.row(0)[2:] == (None, 2)

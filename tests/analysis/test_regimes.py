@@ -150,6 +150,10 @@ def test_bands_are_open_and_hysteresis_keeps_its_state_until_the_average_is_cros
     assert kept == [None, NEUTRAL, BULL, NEUTRAL, NEUTRAL, BULL, NEUTRAL, NEUTRAL, BEAR, BEAR, NEUTRAL]
 
 
+def test_a_close_exactly_at_the_band_is_neutral():
+    assert labels_of([100.0, 100.0], "trend_bands", trend_days=2, band=0.0)[1] == NEUTRAL
+
+
 def test_hysteresis_stays_bull_above_the_average_within_the_band():
     assert labels_of([100.0, 110.0, 111.0, 112.0], "hysteresis", trend_days=2)[1:] == [BULL, BULL, BULL]
     assert labels_of([100.0, 110.0, 111.0, 112.0], "trend_bands", trend_days=2)[1:] == [

@@ -115,7 +115,7 @@ def test_every_trial_and_weight_set_is_counted_in_the_odds(example):
 
 
 def test_other_worker_counts_give_the_same_bytes(example, tmp_path, epoch):
-    again = wk.run_workflow(root=tmp_path, name="workflow_golden", workers=3).path
+    again = wk.run_workflow(root=tmp_path, workspace_id="workflow_golden", workers=3).path
     assert contents(again, *FOLDERS) == contents(example, *FOLDERS)
 
 
@@ -151,7 +151,7 @@ def scrambled_after_select(folder: Path) -> Path:
 
 def test_prices_after_select_do_not_reach_the_first_three_phases(example, tmp_path, epoch):
     workflow = scrambled_after_select(tmp_path)
-    other = wk.run_workflow(workflow, root=tmp_path / "results", name="workflow_golden", until="phase_3").path
+    other = wk.run_workflow(workflow, root=tmp_path / "results", workspace_id="workflow_golden", until="phase_3").path
     for name, data in contents(other, "signals", "performance", "analysis").items():
         honest = (example / name).read_bytes()
         if name.endswith(".json"):
@@ -233,7 +233,7 @@ def test_until_stops_after_the_phase_named(tmp_path):
 def test_a_second_run_of_the_same_test_period_is_counted_as_a_second_look(example, tmp_path):
     root = tmp_path / "root"
     shutil.copytree(example, root / example.name)
-    again = wk.run_workflow(root=root, name="again", workers=2).path
+    again = wk.run_workflow(root=root, workspace_id="again", workers=2).path
     validation = document(again, "performance/validation_results.json")
     assert validation["looks"] == 2
     assert validation["looked_at_before_by"] == ["workflow_golden"]

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - frames hold naive UTC
 """A story from seeded random numbers: SYNTHETIC, shaped like a real run, true of no market."""
 
 import datetime as dt
@@ -75,16 +76,26 @@ def make_story(bars: int = 389) -> Story:
     style = {strategy: rng.normal(0, 0.018, bars) for strategy in GRIDS}
     tilt = {"momentum": 0.8, "crossover": 0.7, "reversion": 0.35, "breakout": 0.55}
     streams = {
-        trial: 0.002 + tilt[strategy] * market + style[strategy] + rng.normal(rng.normal(0, 0.002), 0.011, bars)
+        trial: 0.002
+        + tilt[strategy] * market
+        + style[strategy]
+        + rng.normal(rng.normal(0, 0.002), 0.011, bars)
         for trial, strategy, _ in trials()
     }
     members = np.column_stack(
         [streams[next(trial for trial, of, _ in trials() if of == strategy)] for strategy in GRIDS]
     )
     sets = weight_sets()
-    ensembles = {f"ensemble_trial_{at}": members @ np.array(list(weights.values())) for at, weights in enumerate(sets)}
-    tried = [("trial", trial, strategy, parameters, streams[trial]) for trial, strategy, parameters in trials()]
-    tried += [("ensemble", name, None, weights, ensembles[name]) for name, weights in zip(ensembles, sets, strict=True)]
+    ensembles = {
+        f"ensemble_trial_{at}": members @ np.array(list(weights.values())) for at, weights in enumerate(sets)
+    }
+    tried = [
+        ("trial", trial, strategy, parameters, streams[trial]) for trial, strategy, parameters in trials()
+    ]
+    tried += [
+        ("ensemble", name, None, weights, ensembles[name])
+        for name, weights in zip(ensembles, sets, strict=True)
+    ]
 
     performance, loose = [], []
     for kind, name, strategy, parameters, stream in tried:
@@ -101,7 +112,10 @@ def make_story(bars: int = 389) -> Story:
                     "status": "ok",
                     "strategy": strategy,
                     "parameters": json.dumps(parameters),
-                    **{key: numbers[key] for key in ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")},
+                    **{
+                        key: numbers[key]
+                        for key in ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")
+                    },
                     "trades": int(rng.integers(40, 300)),
                     "period_start": PERIODS[period][0],
                     "period_end": PERIODS[period][1],
@@ -129,20 +143,24 @@ def make_story(bars: int = 389) -> Story:
         for at, (time, label) in enumerate(zip(times, labels, strict=True))
         if time <= PERIODS[SELECT][1]
     ]
-    by_regime = [
-        {
-            "workspace": WORKSPACE,
-            "trial_id": trial,
-            "strategy": strategy,
-            "regime": regime,
-            "bars": count,
-            "episodes": episodes,
-            "trades": int(rng.integers(5, 80)),
-            **metrics_of(streams[trial][[label == regime for label in labels]], rng),
-        }
-        for trial, strategy, _ in trials()
-        for regime, count, episodes in ((BULL, 139, 24), (NEUTRAL, 41, 28), (BEAR, 50, 8))
-    ] if bars > 200 else []
+    by_regime = (
+        [
+            {
+                "workspace": WORKSPACE,
+                "trial_id": trial,
+                "strategy": strategy,
+                "regime": regime,
+                "bars": count,
+                "episodes": episodes,
+                "trades": int(rng.integers(5, 80)),
+                **metrics_of(streams[trial][[label == regime for label in labels]], rng),
+            }
+            for trial, strategy, _ in trials()
+            for regime, count, episodes in ((BULL, 139, 24), (NEUTRAL, 41, 28), (BEAR, 50, 8))
+        ]
+        if bars > 200
+        else []
+    )
     winners = [
         _winner(regime, strategy, by_regime)
         for strategy in (None, *GRIDS)
@@ -226,8 +244,9 @@ def make_story(bars: int = 389) -> Story:
         as_of=dt.datetime(2024, 1, 2, 3, 9, 40),
         timezone="UTC",
         verdict=(
-            f"Winner {best} of 325 tried; Sharpe 0.74 on select against 1.12 on train; the chance that luck alone "
-            "gives this is 9 %; beats equal weight on select: no; excess Sharpe over buy-and-hold: −0.08."
+            f"Winner {best} of 325 tried; Sharpe 0.74 on select against 1.12 on train; the chance that luck "
+            "alone gives this is 9 %; beats equal weight on select: no; "
+            "excess Sharpe over buy-and-hold: −0.08."
         ),
         metric="sharpe_ratio",
         periods_per_year=12.0,
@@ -267,7 +286,9 @@ def _winner(regime: str, strategy: str | None, by_regime: list[dict[str, object]
         "trades": best["trades"],
         "plateau_score": best["sharpe_ratio"] * 0.93,
         "edge_of_grid": regime == BULL,
-        "fallback_reason": "8 episodes and 6 closed trades, 10 trades needed" if regime == BEAR and strategy == "breakout" else None,
+        "fallback_reason": "8 episodes and 6 closed trades, 10 trades needed"
+        if regime == BEAR and strategy == "breakout"
+        else None,
     }
 
 

@@ -30,9 +30,9 @@ def test_the_settings_of_the_process_are_as_before():
 def test_a_reader_s_own_settings_change_no_byte():
     with house_style():
         expected = svg_bytes(draw()), png_bytes(draw(), scale=2)
-    with mpl.rc_context({"lines.linewidth": 9, "axes.grid": True, "font.size": 30, "savefig.bbox": "tight"}):
-        with house_style():
-            assert (svg_bytes(draw()), png_bytes(draw(), scale=2)) == expected
+    mine = {"lines.linewidth": 9, "axes.grid": True, "font.size": 30, "savefig.bbox": "tight"}
+    with mpl.rc_context(mine), house_style():
+        assert (svg_bytes(draw()), png_bytes(draw(), scale=2)) == expected
 
 
 def test_a_picture_names_no_software_and_no_date():
@@ -43,6 +43,15 @@ def test_a_picture_names_no_software_and_no_date():
 
 
 def test_every_ink_that_letters_are_written_in_can_be_read_on_both_papers():
-    for name in ("ink", "muted", "loss", "ensemble", "equal_weight", "best_single", "buy_and_hold", "benchmark"):
+    for name in (
+        "ink",
+        "muted",
+        "loss",
+        "ensemble",
+        "equal_weight",
+        "best_single",
+        "buy_and_hold",
+        "benchmark",
+    ):
         assert contrast(INKS[name].light, INKS["paper"].light) >= 4.5, name
         assert contrast(INKS[name].dark, INKS["paper"].dark) >= 4.5, name

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - frames hold naive UTC
 import datetime as dt
 
 import numpy as np
@@ -35,10 +36,7 @@ def series(returns, *, every="1d", start=dt.datetime(2020, 1, 1)):
 
 def returns_table(rows):
     return TABLES["returns"].frame(
-        [
-            {"workspace": "w", "series": name, "timestamp": time, "return": value}
-            for name, time, value in rows
-        ]
+        [{"workspace": "w", "series": name, "timestamp": time, "return": value} for name, time, value in rows]
     )
 
 
@@ -110,7 +108,12 @@ def test_the_worst_falls_are_told_from_peak_to_recovery():
     day = [dt.datetime(2020, 1, at) for at in range(1, 6)]
     assert first["depth"] == pytest.approx(-0.5)
     assert (first["peak"], first["trough"], first["recovery"], first["bars"]) == (day[2], day[3], None, 2)
-    assert (second["peak"], second["trough"], second["recovery"], second["bars"]) == (day[0], day[1], day[2], 2)
+    assert (second["peak"], second["trough"], second["recovery"], second["bars"]) == (
+        day[0],
+        day[1],
+        day[2],
+        2,
+    )
 
 
 @given(RETURNS)

@@ -44,7 +44,12 @@ def test_a_metric_without_a_column_is_found_among_all_metrics(story):
 
 def test_failed_trials_have_no_value(story):
     failed = story.table("performance").with_columns(pl.lit("failed").alias("status"))
-    assert metric_values(replace(story, tables={"performance": failed}), metric="sharpe_ratio", period=TRAIN).height == 0
+    assert (
+        metric_values(
+            replace(story, tables={"performance": failed}), metric="sharpe_ratio", period=TRAIN
+        ).height
+        == 0
+    )
 
 
 def test_train_goes_before_any_other_period(story, foreign_story, empty_story):
@@ -92,7 +97,9 @@ def test_a_parameter_that_is_no_number_makes_no_surface(story, value):
 
 
 def test_a_parameter_that_some_trials_lack_is_left_out(story):
-    (surface,) = surfaces(one_strategy(story, [{"a": 1, "b": 1}, {"a": 2, "b": 2}, {"a": 3}], [0.1, 0.2, 0.3]))
+    (surface,) = surfaces(
+        one_strategy(story, [{"a": 1, "b": 1}, {"a": 2, "b": 2}, {"a": 3}], [0.1, 0.2, 0.3])
+    )
     assert (surface.x, surface.y) == ("a", None)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - frames hold naive UTC
 import datetime as dt
 import math
 

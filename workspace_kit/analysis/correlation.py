@@ -58,7 +58,7 @@ def correlations(
     else:
         bars = np.full((len(names), len(names)), series.shape[1], dtype=np.int64)
         values, doubt = _without_gaps(series)
-    _settle(values, doubt & (bars >= 2), series)
+    _settle(values, doubt, series)
     values[bars < max(min_overlap, 2)] = np.nan
     return Correlations(_pairs(names, values, bars), _square(names, values))
 

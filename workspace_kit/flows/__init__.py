@@ -11,20 +11,24 @@ if TYPE_CHECKING:
     from workspace_kit.flows.coordinator import PerformanceReader as PerformanceReader
     from workspace_kit.flows.coordinator import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows.coordinator import write_trial as write_trial
+    from workspace_kit.flows.estimate import cost_of_run as cost_of_run
     from workspace_kit.flows.housekeeping import closing_line as closing_line
     from workspace_kit.flows.housekeeping import overview as overview
     from workspace_kit.flows.housekeeping import write_example as write_example
     from workspace_kit.flows.pages import write_report as write_report
+    from workspace_kit.flows.run import About as About
     from workspace_kit.flows.run import run_workflow as run_workflow
     from workspace_kit.flows.studies import CompositeWorkspace as CompositeWorkspace
     from workspace_kit.flows.studies import open_workspace as open_workspace
     from workspace_kit.flows.trip import silent as silent
 
 _HOME = {
+    "About": "run",
     "CompositeWorkspace": "studies",
     "PerformanceReader": "coordinator",
     "WorkspaceManager": "coordinator",
     "closing_line": "housekeeping",
+    "cost_of_run": "estimate",
     "open_catalog": "catalogs",
     "open_workspace": "studies",
     "overview": "housekeeping",

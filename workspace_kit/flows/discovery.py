@@ -1,10 +1,13 @@
 """Phase 1: try every strategy with every parameter set, over train and select."""
 
+from pathlib import Path
+
 import polars as pl
 
 from workspace_kit.analysis.regimes import METHODS, label_regimes
 from workspace_kit.analysis.search import Candidate, candidates
 from workspace_kit.analysis.strategies import BUILT_IN
+from workspace_kit.config import Config
 from workspace_kit.flows.functions import find_function
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.summary import summarise_sweep
@@ -22,7 +25,7 @@ def discover(trip: Trip, journal: Journal) -> None:
     labels = labels_until(trip, SELECT)
     write_table(trip.workspace, "regimes", labels, durability=trip.config.durability)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
-    wanted = candidates_of(trip)
+    wanted = candidates_of(trip.config, folder=trip.folder)
     with trip.reporter("trials", len(wanted)) as step:
         for outcome in each(run_trial, wanted, shared=setting, workers=trip.workers):
             journal.trial(outcome)
@@ -30,12 +33,11 @@ def discover(trip: Trip, journal: Journal) -> None:
     summarise_sweep(trip)
 
 
-def candidates_of(trip: Trip) -> list[Candidate]:
+def candidates_of(config: Config, *, folder: Path) -> list[Candidate]:
     """Return every trial of the workflow, after making sure that each strategy can be imported."""
-    config = trip.config
     for strategy in config.strategies:
         find_function(
-            strategy.function, folder=trip.folder, built_in=BUILT_IN, where=f"strategy {strategy.name!r}"
+            strategy.function, folder=folder, built_in=BUILT_IN, where=f"strategy {strategy.name!r}"
         )
     return candidates(config.strategies, search=config.search, seed=config.seed)
 

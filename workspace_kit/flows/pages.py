@@ -16,8 +16,9 @@ from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import UTC, document_of, read_bytes
+from workspace_kit.layout.reader import document_of, read_bytes
 from workspace_kit.layout.writer import write_file
+from workspace_kit.layout.zones import UTC
 from workspace_kit.prices import day_bounds
 from workspace_kit.report.page import page, performance_chart
 from workspace_kit.report.story import Story

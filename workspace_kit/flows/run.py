@@ -1,8 +1,11 @@
 """The main job: four phases over one workflow, each ending in a checkpoint, and a page at the end."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
 
 from workspace_kit.config import Config, dump_config, example_text, parse_config
 from workspace_kit.errors import UsageError
@@ -18,7 +21,7 @@ from workspace_kit.flows.validation import validate
 from workspace_kit.layout.checkpoint import write_checkpoint
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
-from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes
 from workspace_kit.schema import PHASES
 
@@ -29,20 +32,37 @@ STEPS: Mapping[str, Phase] = dict(
 EXAMPLE = "the packaged example"
 
 
+class About(NamedTuple):
+    """What a person says of one run; null or empty keeps what the configuration says."""
+
+    name: str | None = None
+    tags: Sequence[str] = ()
+    note: str | None = None
+
+    def of(self, config: Config) -> Config:
+        """Return the configuration with what is said here."""
+        said = {"name": self.name, "tags": list(self.tags), "note": self.note}
+        return msgspec.structs.replace(config, **{key: value for key, value in said.items() if value})
+
+
+AS_CONFIGURED = About()
+
+
 def run_workflow(
     config: Path | str | None = None,
     *,
-    root: Path | str = "results",
-    name: str | None = None,
+    root: Path | str = DEFAULT_ROOT,
+    workspace_id: str | None = None,
+    about: About = AS_CONFIGURED,
     until: str = PHASES[-1],
     workers: int | None = None,
     reporter: Reporter = silent,
 ) -> Workspace:
     """Run a workflow file, or without one the packaged example, and return its workspace.
 
-    ``name`` is the workspace's id (default: time and eight random digits); ``until`` is the last phase to
-    run; ``workers`` are processes (default: all cores). The same configuration, prices and seed give the
-    same files whatever the number of workers.
+    ``workspace_id`` is by default the time and eight random digits; ``about`` replaces name, tags and note
+    of the configuration; ``until`` is the last phase to run; ``workers`` are processes (default: all cores).
+    The same configuration, prices and seed give the same files whatever the number of workers.
 
     Raises
     ------
@@ -53,7 +73,10 @@ def run_workflow(
         raise UsageError(
             "until", found=repr(until), expected=f"one of {', '.join(PHASES)}", remedy="correct it"
         )
-    trip = _prepare(config, root=Path(root), name=name, workers=workers, reporter=reporter)
+    told, folder = read_config(config)
+    trip = _prepare(
+        about.of(told), folder, root=Path(root), name=workspace_id, workers=workers, reporter=reporter
+    )
     journal = Journal(trip.workspace)
     for phase in PHASES[: PHASES.index(until) + 1]:
         with journal.during(phase):
@@ -62,6 +85,11 @@ def run_workflow(
     if until == PHASES[-1]:
         write_report(trip.workspace)
     return trip.workspace
+
+
+def default_workers() -> int:
+    """Return the number of cores."""
+    return os.cpu_count() or 1
 
 
 def read_config(path: Path | str | None) -> tuple[Config, Path]:
@@ -73,13 +101,11 @@ def read_config(path: Path | str | None) -> tuple[Config, Path]:
 
 
 def _prepare(
-    path: Path | str | None, *, root: Path, name: str | None, workers: int | None, reporter: Reporter
+    config: Config, folder: Path, *, root: Path, name: str | None, workers: int | None, reporter: Reporter
 ) -> Trip:
     """Load and check everything that can be checked, then claim the workspace."""
-    config, folder = read_config(path)
     market = load_market(config, folder=folder)
-    placeholder = Workspace(root, name or "unclaimed")
-    candidates_of(Trip(placeholder, config, folder, market, 1, reporter))
+    candidates_of(config, folder=folder)
     workspace = create_workspace(
         root,
         name,
@@ -88,7 +114,7 @@ def _prepare(
         now=now(),
         durability=config.durability,
     )
-    return Trip(workspace, config, folder, market, workers or os.cpu_count() or 1, reporter)
+    return Trip(workspace, config, folder, market, workers or default_workers(), reporter)
 
 
 def _checkpoint(trip: Trip, journal: Journal, phase: str) -> None:

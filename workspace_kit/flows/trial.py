@@ -71,8 +71,9 @@ def write_trial_signals(
     setting: Setting, candidate: Candidate, periods: Sequence[str], *, kind: FileKind, key: str
 ) -> tuple[pl.DataFrame, Mapping[str, object]]:
     """Run a strategy over periods, each with the prices up to its end, and write the signals it gives."""
-    parts = [_signals(setting, candidate, period) for period in periods]
-    signals = pl.concat(parts)
+    signals = pl.concat(
+        signals_over(setting.market, candidate, period, folder=setting.folder) for period in periods
+    )
     recorded = write_signal_file(
         setting.workspace,
         kind,
@@ -154,13 +155,18 @@ def _outcome(content: Mapping[str, Any], error: str | None) -> dict[str, Any]:
     return {"status": "failed", "error": error, "metrics": {}, "trades": None, "period_name": TRAIN}
 
 
-def _signals(setting: Setting, candidate: Candidate, period: str) -> pl.DataFrame:
-    """What the strategy says at each bar of the period, seeing no price after the period's end."""
+def signals_over(market: Market, candidate: Candidate, period: str, *, folder: Path) -> pl.DataFrame:
+    """Return what the strategy says at each bar of the period, seeing no price after the period's end.
+
+    Raises
+    ------
+    StrategyError, SchemaMismatch
+        It did not return signals.
+    """
     function = find_function(
-        candidate.function, folder=setting.folder, built_in=BUILT_IN, where=f"strategy {candidate.strategy!r}"
+        candidate.function, folder=folder, built_in=BUILT_IN, where=f"strategy {candidate.strategy!r}"
     )
-    prices = setting.market.until(period)
-    answer = function(prices, candidate.parameters)
+    answer = function(market.until(period), candidate.parameters)
     if not isinstance(answer, pl.DataFrame):
         raise StrategyError(
             f"strategy {candidate.strategy!r}",
@@ -169,5 +175,5 @@ def _signals(setting: Setting, candidate: Candidate, period: str) -> pl.DataFram
             remedy="return one",
         )
     checked = STRATEGY_SIGNALS.check(answer, where=f"signals of strategy {candidate.strategy!r}")
-    thin = dense if setting.config.signals == "dense" else changes
-    return thin(checked, setting.market.bars(period))
+    thin = dense if market.config.signals == "dense" else changes
+    return thin(checked, market.bars(period))

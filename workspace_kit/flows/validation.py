@@ -102,7 +102,7 @@ def _members(choice: Mapping[str, Any]) -> list[Member]:
 
 def _run_on_test(trip: Trip, labels: pl.DataFrame, trials: Sequence[str]) -> dict[str, pl.DataFrame]:
     """Run strategies over test and write what they signal, ``validation_N`` for trial N."""
-    by_id = {names.trial_id(each.number): each for each in candidates_of(trip)}
+    by_id = {names.trial_id(each.number): each for each in candidates_of(trip.config, folder=trip.folder)}
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
     fresh = {}
     with trip.reporter("validation", len(trials)) as step:

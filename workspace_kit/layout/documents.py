@@ -8,8 +8,8 @@ import csv
 import datetime as dt
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -18,67 +18,14 @@ from workspace_kit import clock
 from workspace_kit.config import load_yaml
 from workspace_kit.errors import UsageError
 from workspace_kit.layout import names
-from workspace_kit.layout.lines import Zone, excerpt, parse_json
+from workspace_kit.layout.fields import Document
+from workspace_kit.layout.lines import BYTE_ORDER_MARK, MARK_SKIPPED, excerpt, parse_json
+from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.schema import FORMAT_VERSION, METRIC_NAMES, TABLES
 
 ALL = "all"
 Row = dict[str, object]
 Rows = Iterator[tuple[str, Row]]
-_NUMBERS = (int, float)
-
-
-@dataclass(slots=True)
-class Document:
-    """One document being read: where it lies, what it holds, and the faults met so far."""
-
-    key: str
-    zone: Zone
-    beside: Mapping[str, Any]
-    content: Mapping[str, Any] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-    def number(self, source: Mapping[str, Any], name: str) -> float | None:
-        """Return a number, or null where there is none; anything else is a fault."""
-        value = source.get(name)
-        if value is None or (isinstance(value, _NUMBERS) and not isinstance(value, bool)):
-            return None if value is None else float(value)
-        self.faults.append(f"{name!r} is {ascii(value)[:40]}, not a number")
-        return None
-
-    def count(self, source: Mapping[str, Any], name: str) -> int | None:
-        """Return a whole number or null."""
-        value = self.number(source, name)
-        return None if value is None else int(value)
-
-    def text(self, source: Mapping[str, Any], name: str) -> str | None:
-        """Return a text or null."""
-        value = source.get(name)
-        if value is None or isinstance(value, str):
-            return value
-        self.faults.append(f"{name!r} is {ascii(value)[:40]}, not a text")
-        return None
-
-    def section(self, source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        """Return an object, empty where there is none."""
-        value = source.get(name)
-        if value is None or isinstance(value, dict):
-            return value or {}
-        self.faults.append(f"{name!r} is {ascii(value)[:40]}, not an object")
-        return {}
-
-    def moment(self, source: Mapping[str, Any], name: str) -> dt.datetime | None:
-        """Return an instant, or null where there is none or it cannot be read."""
-        written = self.text(source, name)
-        if written is None:
-            return None
-        instant = clock.instant(written, **self.zone._asdict())
-        if instant is None:
-            self.faults.append(f"{name!r} is {ascii(written)[:40]}, not a time")
-        return instant
-
-    def metrics(self, source: Mapping[str, Any]) -> Row:
-        """Return the metric columns of a table."""
-        return {name: self.number(source, name) for name in METRIC_NAMES}
 
 
 def encode_document(content: Mapping[str, object], *, written_at: dt.datetime) -> bytes:
@@ -115,14 +62,14 @@ def read_document(
         document.faults.append(f"unreadable: {error or 'nested too deeply'}")
     found["faults"] = [
         {"workspace": workspace, "path": path, "reason": reason, "excerpt": excerpt(data)}
-        for reason in document.faults
+        for reason in dict.fromkeys(document.faults)
     ]
     return found
 
 
 def _rows(document: Document, kind: str, data: bytes) -> Rows:
     if kind == names.CONFIG.name:
-        return _config(load_yaml(data.decode("utf-8"), where=names.CONFIG.name))
+        return _config(document, load_yaml(data.decode("utf-8"), where=names.CONFIG.name))
     if kind == names.ANALYSIS_TABLE.name:
         return _TABLE_READERS.get(document.key, _nothing)(document, data)
     read = _READERS.get(kind) or _NAMED_READERS.get((kind, document.key))
@@ -133,16 +80,14 @@ def _rows(document: Document, kind: str, data: bytes) -> Rows:
 
 
 def _parse(document: Document, data: bytes) -> Mapping[str, Any]:
-    """Read strictly; a file that only strictness refuses for its NaN or infinity is read with nulls."""
-    try:
-        content = parse_json(data.removeprefix(b"\xef\xbb\xbf"))
-    except ValueError as error:
-        if "not a number in JSON" not in str(error):
-            raise
-        document.faults.append(f"{error}; read as null")
-        content = json.loads(data, parse_constant=lambda _: None)
+    """Read strictly but for NaN and infinity, which other programs write: null, and a fault."""
+    constants: list[str] = []
+    content = parse_json(data, constant=constants.append)
     if not isinstance(content, dict):
         raise ValueError("not an object")
+    document.faults += [f"{each} is not a number in JSON; read as null" for each in constants]
+    if data.startswith(BYTE_ORDER_MARK):
+        document.faults.append(MARK_SKIPPED)
     return content
 
 
@@ -153,7 +98,7 @@ def _nothing(_document: Document, _data: bytes) -> Rows:
 def _performance(document: Document) -> Rows:
     content, trial = document.content, document.key
     named = content.get("trial_id")
-    if named is not None and names.trial_id(named) not in {trial, f"ensemble_{names.trial_id(named)}"}:
+    if named is not None and trial not in _spellings(named):
         document.faults.append(f"trial_id is {ascii(named)[:40]}, the file's name says {trial}")
     strategy, parameters = document.text(content, "strategy"), document.section(content, "parameters")
     base: Row = {
@@ -167,10 +112,10 @@ def _performance(document: Document) -> Rows:
     period = document.text(content, "period_name") or ALL
     metrics = document.section(content, "metrics")
     yield from _period(document, base, period, {**metrics, **_pick(content, "trades", "period")}, metrics)
-    for name, part in document.section(content, "metrics_by_period").items():
+    for name, part in document.sections(content, "metrics_by_period"):
         numbers = {key: value for key, value in part.items() if key not in _NOT_METRICS}
         yield from _period(document, base, name, part, numbers)
-    for regime, part in document.section(content, "metrics_by_regime").items():
+    for regime, part in document.sections(content, "metrics_by_regime"):
         yield (
             "performance_by_regime",
             {
@@ -186,6 +131,11 @@ def _performance(document: Document) -> Rows:
 
 
 _NOT_METRICS = frozenset({"trades", "bars", "exposure", "open_trades", "ruined", "period"})
+
+
+def _spellings(named: object) -> set[str]:
+    """Every file name that a document's own trial id may mean: 0, "0" and "trial_0" are one trial."""
+    return {f"{before}{named}" for before in ("", "trial_", "ensemble_", "ensemble_trial_")}
 
 
 def _pick(source: Mapping[str, Any], *wanted: str) -> Row:
@@ -215,7 +165,7 @@ def _period(
 
 def _validation(document: Document) -> Rows:
     span = document.section(document.content, "period")
-    for name, part in document.section(document.content, "candidates").items():
+    for name, part in document.sections(document.content, "candidates"):
         yield (
             "validations",
             {
@@ -230,14 +180,13 @@ def _validation(document: Document) -> Rows:
 
 
 def _regime_params(document: Document) -> Rows:
-    content = document.content
-    scopes: list[tuple[str | None, Mapping[str, Any]]] = [
-        (None, document.section(content, "regime_optimal_params")),
-        *document.section(content, "by_strategy").items(),
+    by_strategy = document.section(document.content, "by_strategy")
+    scopes: list[tuple[str | None, Mapping[str, Any], str]] = [
+        (None, document.content, "regime_optimal_params"),
+        *((strategy, by_strategy, strategy) for strategy in by_strategy),
     ]
-    for strategy, regimes in scopes:
-        for regime, part in regimes.items():
-            entry = part or {}
+    for strategy, holder, name in scopes:
+        for regime, entry in document.sections(holder, name):
             parameters = {name: value for name, value in entry.items() if name not in _WINNER_FIELDS}
             yield (
                 "regime_params",
@@ -250,7 +199,7 @@ def _regime_params(document: Document) -> Rows:
                     "performance": document.number(entry, "performance"),
                     **{name: document.count(entry, name) for name in ("bars", "episodes", "trades")},
                     "plateau_score": document.number(entry, "plateau_score"),
-                    "edge_of_grid": entry.get("edge_of_grid"),
+                    "edge_of_grid": document.flag(entry, "edge_of_grid"),
                     "fallback_reason": document.text(entry, "fallback_reason"),
                 },
             )
@@ -261,14 +210,14 @@ _WINNER_FIELDS = frozenset(TABLES["regime_params"].names) | {"interval"}
 
 def _ensemble_weights(document: Document) -> Rows:
     content = document.content
-    members = document.section(content, "members")
-    for member, weight in document.section(content, "weights").items():
+    members, weights = document.section(content, "members"), document.section(content, "weights")
+    for member in weights:
         yield (
             "ensemble_weights",
             {
                 "member": member,
-                "strategy": document.text(members.get(member) or {}, "strategy"),
-                "weight": document.number({"weight": weight}, "weight"),
+                "strategy": document.text(document.section(members, member), "strategy"),
+                "weight": document.number(weights, member),
                 "method": document.text(content, "method"),
                 "recommended": document.text(content, "recommended"),
             },
@@ -276,7 +225,7 @@ def _ensemble_weights(document: Document) -> Rows:
 
 
 def _overfitting(document: Document) -> Rows:
-    for subject, part in document.section(document.content, "subjects").items():
+    for subject, part in document.sections(document.content, "subjects"):
         yield (
             "overfitting",
             {
@@ -290,8 +239,12 @@ def _overfitting(document: Document) -> Rows:
         )
 
 
-def _config(content: Any) -> Rows:
+def _config(document: Document, content: Any) -> Rows:
     """Read what any configuration may say of its workspace, whoever wrote it."""
+    try:
+        declared_zone(content, where=names.CONFIG.name)
+    except UsageError as error:
+        document.faults.append(f"{error.found} is no calendar; times are read in {UTC.timezone}")
     for name in ("name", "tags", "note"):
         if isinstance(content, dict) and (value := content.get(name)) is not None:
             yield "facts", {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
@@ -343,7 +296,7 @@ def _returns(document: Document, data: bytes) -> Rows:
         instant = document.moment(row, "timestamp")
         for series, value in row.items():
             if series != "timestamp":
-                yield "returns", {"series": series, "timestamp": instant, "return": _float(value)}
+                yield "returns", {"series": series, "timestamp": instant, "return": _cell(document, value)}
 
 
 def _correlations(document: Document, data: bytes) -> Rows:
@@ -358,7 +311,7 @@ def _correlations(document: Document, data: bytes) -> Rows:
                     "kind": "returns",
                     "trial_a": trial,
                     "trial_b": other,
-                    "correlation": _float(value),
+                    "correlation": _cell(document, value),
                     "bars": document.count(document.beside, "bars"),
                 },
             )
@@ -371,5 +324,9 @@ _TABLE_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {
 }
 
 
-def _float(text: str | None) -> float | None:
-    return float(text) if text else None
+def _cell(document: Document, text: str | None) -> float | None:
+    value = float(text) if text else None
+    if value is None or math.isfinite(value):
+        return value
+    document.faults.append(f"{text} is not a finite number; read as null")
+    return None

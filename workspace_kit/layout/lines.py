@@ -6,27 +6,24 @@ proof does not cover, such as extra fields, escapes or a damaged line, is read a
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from workspace_kit import clock
 from workspace_kit.errors import SchemaMismatch
+from workspace_kit.layout.zones import Zone
 from workspace_kit.schema import ACTIONS, NUMBER, STRATEGY_SIGNALS, TABLES, TEXT, Reading
 
 FIELDS = ("timestamp", "symbol", "action", "strength", "strategy")
 _AS_WRITTEN: dict[str, pl.DataType] = {**dict.fromkeys(FIELDS, TEXT), "strength": NUMBER}
-_LINES = TABLES["signals"].types
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MARK_SKIPPED = "a byte order mark, skipped"
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 MAX_LINE = 16 << 20
 EXCERPT = 80
-
-
-class Zone(NamedTuple):
-    """How a workspace's times without an offset are read."""
-
-    timezone: str
-    close_time: str
 
 
 class Fault(NamedTuple):
@@ -57,18 +54,20 @@ def encode_signal(signal: Mapping[str, object], *, where: str) -> bytes:
     Raises
     ------
     SchemaMismatch
-        A field is missing or has another type, or the action or strength is not one.
+        A field is missing or has another type, the time, action or strength is not one, or a further field
+        cannot be written as JSON.
     """
     try:
         _check_record(signal)
-    except ValueError as error:
+        text = json.dumps(signal, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _check_length(text.encode()) + b"\n"
+    except (ValueError, TypeError, RecursionError) as error:
         raise SchemaMismatch(
             where,
-            found=str(error),
+            found=_reason(error),
             expected=f"{', '.join(FIELDS)}; an action of {', '.join(ACTIONS)}; a strength from 0 to 1",
             remedy="correct the signal",
         ) from error
-    return json.dumps(signal, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
 def read_signals(data: bytes, *, workspace: str, trial_id: str, path: str, zone: Zone) -> Reading:
@@ -80,6 +79,7 @@ def read_signals(data: bytes, *, workspace: str, trial_id: str, path: str, zone:
     rows, faults = _parse_proven(whole), list[Fault]()
     if rows is None:
         rows, faults = _parse_lines(whole)
+    faults += _oddities(data)
     if tail:
         faults.append(Fault(whole.count(b"\n") + 1, len(whole), "no newline at the end", excerpt(tail)))
     located, more = _locate(rows, zone)
@@ -93,6 +93,14 @@ def read_signals(data: bytes, *, workspace: str, trial_id: str, path: str, zone:
         located.with_columns(*identity).select(TABLES["signals"].names),
         found.with_columns(identity[0], pl.lit(path).alias("path")).select(TABLES["faults"].names),
     )
+
+
+def _oddities(data: bytes) -> Iterator[Fault]:
+    """What is read all the same, though no JSON lines should have it."""
+    if data.startswith(BYTE_ORDER_MARK):
+        yield Fault(1, 0, MARK_SKIPPED, "")
+    if b"\r\n" in data:
+        yield Fault(None, None, "lines end in CRLF, read as LF", "")
 
 
 def excerpt(data: bytes) -> str:
@@ -109,13 +117,14 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
 def _parse_proven(data: bytes) -> pl.DataFrame | None:
     """Parse in one go, or return null where counting cannot prove that nothing was lost or bent.
 
-    Each record has eighteen quotes (five names, four texts) and seven colons (five fields, two in the
-    time): a doubled, missing or unknown field, or a text where a number belongs, changes one of the counts.
+    Every row has its five fields, so at least four commas and one brace: with no more of them in the whole
+    file there is no sixth field, no doubled one and no nested one. Then ten quotes of a row are those of
+    names; with eight more, all four texts are texts, since a quoted strength would be null.
     """
     height = data.count(b"\n")
-    if not height or not data.isascii() or b"\\" in data or b"\r" in data:
+    if not height or not data.isascii() or any(byte in data for byte in (b"\\", b"\r", b"[")):
         return None
-    if data.count(b'"') != 18 * height or data.count(b":") != 7 * height:
+    if any(data.count(byte) != times * height for byte, times in ((b"{", 1), (b",", 4), (b'"', 18))):
         return None
     try:
         rows = pl.read_ndjson(data, schema=_AS_WRITTEN)
@@ -127,7 +136,7 @@ def _parse_proven(data: bytes) -> pl.DataFrame | None:
     if not complete:
         return None
     numbers = pl.int_range(1, height + 1, dtype=pl.Int64, eager=True).alias("line")
-    return rows.with_columns(numbers, pl.lit(None, TEXT).alias("extra"))
+    return rows.with_columns(pl.lit(None, TEXT).alias("extra"), numbers)
 
 
 def _parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
@@ -135,12 +144,13 @@ def _parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
     faults: list[Fault] = []
     offset = 0
     for number, line in enumerate(_lines(data), 1):
-        if line.strip():
-            for piece in _records(line):
-                try:
-                    rows.append((*_record(piece), number))
-                except (ValueError, OverflowError, RecursionError) as error:
-                    faults.append(Fault(number, offset, _reason(error), excerpt(piece)))
+        start = offset
+        for piece in _records(line) if line.strip() else ():
+            try:
+                rows.append((*_record(piece), number))
+            except (ValueError, OverflowError, RecursionError) as error:
+                faults.append(Fault(number, start, _reason(error), excerpt(piece)))
+            start += len(piece)
         offset += len(line)
     schema = {**_AS_WRITTEN, "extra": TEXT, "line": pl.Int64()}
     return pl.DataFrame(rows, schema=schema, orient="row"), faults
@@ -154,7 +164,7 @@ def _lines(data: bytes) -> list[bytes]:
 def _records(line: bytes) -> list[bytes]:
     """Return the line, or its two halves where a torn record has another glued behind it."""
     torn = re.match(rb'(?s)(.*[^{\s,:\[])(\{"timestamp":.*)', line.rstrip())
-    return [torn[1], torn[2]] if torn else [line.removeprefix(b"\xef\xbb\xbf").strip()]
+    return [torn[1], torn[2]] if torn else [line.strip()]
 
 
 def _record(line: bytes) -> tuple[object, ...]:
@@ -165,15 +175,19 @@ def _record(line: bytes) -> tuple[object, ...]:
     ValueError
         Says what is wrong with the line.
     """
-    if len(line) > MAX_LINE:
-        raise ValueError(f"longer than {MAX_LINE} bytes")
-    record = parse_json(line)
+    record = parse_json(_check_length(line))
     if not isinstance(record, dict):
         raise ValueError("not an object")
     _check_fields(record)
     extra = {name: value for name, value in record.items() if name not in FIELDS}
     rest = json.dumps(extra, ensure_ascii=False, allow_nan=False) if extra else None
     return (*(record[name] for name in FIELDS[:3]), float(record["strength"]), record["strategy"], rest)
+
+
+def _check_length(line: bytes) -> bytes:
+    if len(line) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE} bytes")
+    return line
 
 
 def _check_fields(record: Mapping[str, object]) -> None:
@@ -186,41 +200,49 @@ def _check_fields(record: Mapping[str, object]) -> None:
 
 def _check_record(record: Mapping[str, Any]) -> None:
     _check_fields(record)
+    if clock.instant(record["timestamp"], timezone="UTC", close_time="00:00:00") is None:
+        raise ValueError(f"the time {ascii(record['timestamp'])[:40]}")
     if record["action"] not in ACTIONS:
         raise ValueError(f"the action {ascii(record['action'])[:40]}")
     if not 0 <= record["strength"] <= 1:
         raise ValueError(f"the strength {record['strength']}")
 
 
-def parse_json(data: bytes) -> Any:
-    """Read JSON strictly: no NaN or infinity, no doubled key, no number beyond a float.
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number in JSON")
+
+
+def parse_json(data: bytes, *, constant: Callable[[str], None] = _refuse) -> Any:
+    """Read JSON strictly: no doubled key, no number beyond a float, no half of a surrogate pair, no NUL.
+
+    ``constant`` is told of each NaN and infinity, which JSON has not; where it does not refuse, null is read.
 
     Raises
     ------
     ValueError
         Says what is wrong.
     """
-    return json.loads(
-        data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
-    )
+    if b"\\u0000" in data and _ESCAPED_NUL.search(data):
+        raise ValueError("a text holds a NUL")
+    text = data.removeprefix(BYTE_ORDER_MARK).decode()
+    content = json.loads(text, object_pairs_hook=_unique, parse_constant=constant, parse_float=_finite)
+    if b"\\ud" in data or b"\\uD" in data:
+        json.dumps(content, ensure_ascii=False).encode()
+    return content
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} twice")
+        [(doubled, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {ascii(doubled)[:40]} twice")
     return record
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if value in {float("inf"), float("-inf")}:
-        raise ValueError(f"{text} is beyond the largest number")
+        raise ValueError(f"{text[:40]} is beyond the largest number")
     return value
 
 
@@ -233,15 +255,14 @@ def _reason(error: Exception) -> str:
 def _locate(rows: pl.DataFrame, zone: Zone) -> tuple[pl.DataFrame, list[Fault]]:
     """Turn times into instants and refuse rows that name none, or an unknown action or strength."""
     form = clock.forms(rows["timestamp"])
-    aware = form == clock.AWARE
-    mixed = aware.any() and (form == clock.NAIVE).any()
-    first_is_aware = bool(aware.drop_nulls().first()) if mixed else False
+    timed = form.is_in([clock.NAIVE, clock.AWARE])
+    mixed = timed & ~form.is_in(form.filter(timed).head(1))
     instants = clock.to_utc(rows["timestamp"], timezone=zone.timezone, close_time=zone.close_time)
     told = rows.with_columns(
         instants.alias("instant"),
         pl.when(instants.is_null())
         .then(pl.concat_str(pl.lit("no instant: "), pl.col("timestamp")))
-        .when(pl.lit(mixed) & (form != clock.DATE) & (aware != first_is_aware))
+        .when(mixed)
         .then(pl.lit("times with and without an offset in one file"))
         .when(~pl.col("action").is_in(ACTIONS))
         .then(pl.concat_str(pl.lit("unknown action "), pl.col("action")))

@@ -7,18 +7,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from workspace_kit.config import load_yaml
 from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import Row, read_document
-from workspace_kit.layout.lines import Zone, parse_json, read_signals
+from workspace_kit.layout.lines import parse_json, read_signals
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
 
-UTC = Zone("UTC", "23:59:59")
 MAX_DOCUMENT = 64 << 20
 ORIGIN = "origin"
 _SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
@@ -164,13 +163,14 @@ def _unreadable(path: Path, found: str) -> FileDamaged:
 
 
 def zone_of(workspace: Path) -> Zone:
-    """Return how times without an offset are read there: as its configuration says, else UTC, day's end."""
+    """Return how times without an offset are read there: as its configuration says, else UTC, day's end.
+
+    A configuration that cannot be meant is a fault of its own file.
+    """
     try:
         text = read_bytes(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
-        data = load_yaml(text, where=str(workspace))["data"]
-        declared = {name: data[name] for name in Zone._fields if name in data}
-        return UTC._replace(**msgspec.convert(declared, dict[str, str]))
-    except (WorkspaceKitError, KeyError, TypeError, msgspec.ValidationError):
+        return declared_zone(load_yaml(text, where=str(workspace)), where=str(workspace))
+    except WorkspaceKitError:
         return UTC
 
 

@@ -27,6 +27,8 @@ WIDE, NARROW = 860, 360
 _LADDERS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 _LABEL_HEIGHT = 14.0
 _SHALLOWEST = 0.01
+# Growth beyond these is ruin or nonsense, and an axis that holds it shows nothing else.
+_DRAWABLE = (1e-9, 1e12)
 # Digits alone: names of months would follow the locale.
 _DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive, in the zone shown
@@ -63,24 +65,28 @@ def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
     figure = blank(width, height)
     upper = _place(figure, width=width, top=44, bottom=height / 2 + 14)
     lower = _place(figure, width=width, top=height / 2 + 38)
-    for axes, column, title in (
-        (upper, "sharpe", "Sharpe ratio"),
-        (lower, "volatility", "Volatility a year"),
-    ):
-        ends = []
-        for name, frame in rolling.items():
-            known = frame.drop_nulls(column)
-            heights = known[column].to_numpy()
-            _line(axes, _days(known["timestamp"]), heights, ink=ink_of(name, rolling), pixels=width)
-            if len(heights):
-                ends.append(End(float(heights[-1]), _end_text(name), ink_of(name, rolling)))
-        _dress(axes, title, periods, names_periods=axes is upper)
-        if width == WIDE:
-            _label_ends(axes, ends)
+    sharpes = _draw_rolling(upper, rolling, "sharpe", pixels=width)
+    volatilities = _draw_rolling(lower, rolling, "volatility", pixels=width)
     upper.axhline(0.0, color=colour("faint"), linewidth=0.8)
-    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
     lower.set_ylim(bottom=0.0)
+    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    _dress(upper, "Sharpe ratio", periods, names_periods=True)
+    _dress(lower, "Volatility a year", periods, names_periods=False)
+    if width == WIDE:
+        _label_ends(upper, sharpes)
+        _label_ends(lower, volatilities)
     return figure
+
+
+def _draw_rolling(axes: Axes, rolling: Series, column: str, *, pixels: int) -> list[End]:
+    ends = []
+    for name, frame in rolling.items():
+        known, ink = frame.drop_nulls(column), ink_of(name, rolling)
+        heights = known[column].to_numpy()
+        _line(axes, _days(known["timestamp"]), heights, ink=ink, pixels=pixels)
+        if len(heights):
+            ends.append(End(float(heights[-1]), _end_text(name), ink))
+    return ends
 
 
 def regimes_chart(benchmark: pl.DataFrame, regimes: pl.DataFrame, periods: Periods, *, width: int) -> Figure:
@@ -122,7 +128,7 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
     ends = []
     for name, frame in reversed(list(series.items())):
         equity = growth(values(frame))
-        alive = (equity > 0.0) & np.isfinite(equity)
+        alive = (equity > _DRAWABLE[0]) & (equity < _DRAWABLE[1])
         _line(axes, _days(frame["timestamp"])[alive], equity[alive], ink=ink_of(name, series), pixels=pixels)
         if len(equity) and alive[-1]:
             ends.append(
@@ -160,11 +166,12 @@ def _draw_drawdowns(
 
 def _line(axes: Axes, days: Floats, heights: Floats, *, ink: str, pixels: int) -> None:
     across, up = thinned(days, heights, pixels=pixels)
+    dense = 0.6 if len(across) > pixels else 1.0
     axes.plot(
         across,
         up,
         color=colour(ink),
-        linewidth=2.0 if ink == ENSEMBLE else 1.2,
+        linewidth=dense * (2.0 if ink == ENSEMBLE else 1.2),
         linestyle=(0, (4, 2)) if ink == BENCHMARK else "-",
         marker="o" if len(across) == 1 else "",
         markersize=4,

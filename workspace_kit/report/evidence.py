@@ -23,10 +23,11 @@ from workspace_kit.report.blocks import (
     text_cell,
 )
 from workspace_kit.report.fields import distribution_chart, scatter_chart
-from workspace_kit.report.story import Story, in_order
+from workspace_kit.report.story import SERIES, Story, in_order
 from workspace_kit.report.trials import first_period, metric_values, train_and_select
 from workspace_kit.schema import METRIC_NAMES, PERIODS
 
+_RANK = {name: rank for rank, name in enumerate(SERIES)}
 _SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")
 
 
@@ -105,7 +106,8 @@ def _odds(story: Story) -> list[Block]:
 
 def validation(story: Story) -> list[Block]:
     """Return the candidates over the test period, and how often it had been looked at."""
-    rows = story.table("validations")
+    validated = story.table("validations")
+    rows = validated.sort(pl.col("candidate").replace_strict(_RANK, default=len(_RANK)), maintain_order=True)
     if not rows.height:
         return []
     looks = rows["looks"].max()

@@ -17,7 +17,7 @@ from workspace_kit.report.trials import Clusters, Floats, Square
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import named, number, percent, short
 
-_MOST_NAMED = 50
+_MOST_NAMED, _MOST_JOINS = 50, 150
 _LARGEST_SQUARE = 560
 _MEMBER_NAMES, _SHARES = 120, 66
 
@@ -176,6 +176,7 @@ def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str) -> None:
             ha="right" if is_left else "left",
             va="center",
             color=colour(series),
+            bbox={"facecolor": colour("paper"), "alpha": 0.8, "linewidth": 0.0, "pad": 1.0},
         )
 
 
@@ -185,7 +186,7 @@ def _trial_label(trial: str, strategies: Mapping[str, str]) -> str:
 
 
 def _tree(axes: Axes, groups: Clusters) -> None:
-    """Draw the joins above the matrix, each as high as the distance at which it joins."""
+    """Draw the highest joins above the matrix, each as high as the distance at which it joins."""
     count = len(groups.trials)
     order = {old: new for new, old in enumerate(groups.order)}
     at = [float(order[trial]) for trial in range(count)]
@@ -198,7 +199,7 @@ def _tree(axes: Axes, groups: Clusters) -> None:
         )
         at.append((at[one] + at[other]) / 2)
         height.append(float(distance))
-    axes.add_collection(LineCollection(brackets, colors=colour("muted"), linewidths=0.8))
+    axes.add_collection(LineCollection(brackets[-_MOST_JOINS:], colors=colour("muted"), linewidths=0.8))
     axes.set_xlim(-0.5, count - 0.5)
     axes.set_ylim(0.0, max(height, default=0.0) * 1.05 or 1.0)
     axes.set_axis_off()

@@ -13,7 +13,7 @@ from workspace_kit.report.curves import overview
 from workspace_kit.report.ink import INKS, house_style, png_bytes
 from workspace_kit.report.panels import sections
 from workspace_kit.report.results import curves_of, main_and_reference
-from workspace_kit.report.story import Story, local
+from workspace_kit.report.story import Story, prepared
 
 _NAME = 120
 _PNG_SCALE = 1.6
@@ -25,7 +25,7 @@ def page(story: Story) -> str:
     What a story lacks is said in the panel's place; text of others is escaped, cut where it runs long, and
     its control and bidirectional characters are spelled out. Equal stories give equal bytes.
     """
-    told = local(story)
+    told = prepared(story)
     with house_style():
         shown = sections(told)
     environment = _environment()
@@ -35,7 +35,8 @@ def page(story: Story) -> str:
         story=told,
         name=words.short(told.name or told.workspace, most=_NAME),
         facts=_facts(told),
-        sections=shown,
+        sections=[section for section in shown if section.blocks],
+        missing=[section for section in shown if section.missing and not section.blocks],
         style=style,
         script=script,
         policy=_policy(style=style, script=script),
@@ -44,7 +45,7 @@ def page(story: Story) -> str:
 
 def performance_chart(story: Story) -> bytes:
     """Return growth over regimes and falls below as a PNG of 1600 × 1000 pixels, the same bytes each time."""
-    told = local(story)
+    told = prepared(story)
     series = curves_of(told)
     with house_style():
         figure = overview(

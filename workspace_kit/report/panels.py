@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workspace_kit.report import evidence, research, results
-from workspace_kit.report.blocks import Block, Note
+from workspace_kit.report.blocks import Block
 from workspace_kit.report.story import Story
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One part of a page; ``missing`` stands where it has nothing to show, or leaves it out if empty."""
+    """One part of a page; ``missing`` is said where there is nothing to show, empty if pointless."""
 
     key: str
     title: str
@@ -20,11 +20,12 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A panel with what it shows of one story."""
+    """A panel with what it shows of one story; where that is nothing, ``missing`` says why."""
 
     key: str
     title: str
     blocks: tuple[Block, ...]
+    missing: str
 
 
 _NO_RETURNS = (
@@ -66,10 +67,5 @@ PANELS = (
 
 
 def sections(story: Story) -> list[Section]:
-    """Build every panel that has something to show or to say."""
-    built = ((panel, tuple(panel.build(story))) for panel in PANELS)
-    return [
-        Section(panel.key, panel.title, blocks or (Note(panel.missing),))
-        for panel, blocks in built
-        if blocks or panel.missing
-    ]
+    """Build every panel."""
+    return [Section(panel.key, panel.title, tuple(panel.build(story)), panel.missing) for panel in PANELS]

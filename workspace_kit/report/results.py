@@ -245,7 +245,7 @@ def rolling(story: Story) -> list[Block]:
         name: rolling_year(frame, periods_per_year=bars, risk_free_rate=story.risk_free_rate)
         for name, frame in main_and_reference(curves_of(story)).items()
     }
-    series = {name: frame for name, frame in frames.items() if frame.height}
+    series = {name: frame for name, frame in frames.items() if frame["volatility"].count()}
     if not series:
         return []
     return [

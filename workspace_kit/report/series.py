@@ -81,8 +81,9 @@ def _sharpe(returns: Floats, *, periods_per_year: float | None, risk_free_rate: 
     if periods_per_year is None or len(returns) < 2 or returns.min() == returns.max():
         return None
     excess = returns - per_bar(risk_free_rate, periods_per_year=periods_per_year)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(math.sqrt(periods_per_year) * excess.mean() / excess.std(ddof=1))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        ratio = float(math.sqrt(periods_per_year) * excess.mean() / excess.std(ddof=1))
+    return ratio if math.isfinite(ratio) else None
 
 
 def per_bar(annual_rate: float, *, periods_per_year: float) -> float:
@@ -174,9 +175,13 @@ def rolling_year(series: pl.DataFrame, *, periods_per_year: float, risk_free_rat
     )
     return frame.filter(pl.col("mean").is_not_null()).select(
         "timestamp",
-        pl.when("varies").then(pl.col("mean") / pl.col("deviation") * scale).alias("sharpe"),
-        pl.when("varies").then(pl.col("deviation") * scale).otherwise(0.0).alias("volatility"),
+        _finite(pl.when("varies").then(pl.col("mean") / pl.col("deviation") * scale)).alias("sharpe"),
+        _finite(pl.when("varies").then(pl.col("deviation") * scale).otherwise(0.0)).alias("volatility"),
     )
+
+
+def _finite(value: pl.Expr) -> pl.Expr:
+    return pl.when(value.is_finite()).then(value)
 
 
 def runs(regimes: pl.DataFrame) -> pl.DataFrame:
