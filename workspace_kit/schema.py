@@ -344,7 +344,7 @@ INVENTORY = Table(
         Column("inode", COUNT, "identity on its file system"),
         Column("modified_ns", COUNT, "last change of its content, nanoseconds since 1970"),
         Column("changed_ns", COUNT, "last change of its content or owner, nanoseconds since 1970"),
-        Column("context", TEXT, "identity of the configuration that says how its naive times are read"),
+        Column("context", TEXT, "identity of the files that say how this one is to be read"),
     ),
 )
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from workspace_kit.analysis import measures
-from workspace_kit.analysis.measures import summarise
+from workspace_kit.analysis.measures import distribution, summarise
 from workspace_kit.schema import METRIC_NAMES
 
 MONTHLY = {"periods_per_year": 12.0}
@@ -220,3 +220,11 @@ def test_a_summary_without_trades_has_no_win_rate():
 def test_no_summary_holds_nan_or_infinity(returns):
     found = summarise(frame(*returns), frame(*returns), **EXCESS)
     assert all(value is None or math.isfinite(value) for value in found.values())
+
+
+def test_a_distribution_counts_only_what_exists():
+    rows = {"name": ["b", "a", "a", "a", "c"], "value": [1.0, 4.0, None, 2.0, None]}
+    assert distribution(pl.DataFrame(rows)) == {
+        "a": {"count": 2, "least": 2, "lower": 2.5, "median": 3, "upper": 3.5, "most": 4},
+        "b": dict.fromkeys(("count", "least", "lower", "median", "upper", "most"), 1),
+    }

@@ -372,16 +372,19 @@ def across(table, symbol):
     return [row[symbol] for row in table]
 
 
+HOW = st.builds(
+    Execution,
+    delay=st.integers(1, 3),
+    cost_bps=st.sampled_from([0.0, 10.0, 300.0]),
+    fill=st.sampled_from(["close", "next_open"]),
+    allocation=st.sampled_from(["rebalanced", "separate"]),
+)
+
+
 @settings(deadline=None, max_examples=120)
 @given(
     markets(),
-    st.builds(
-        Execution,
-        delay=st.integers(1, 3),
-        cost_bps=st.sampled_from([0.0, 10.0, 300.0]),
-        fill=st.sampled_from(["close", "next_open"]),
-        allocation=st.sampled_from(["rebalanced", "separate"]),
-    ),
+    HOW,
 )
 def test_a_replay_equals_the_loop_that_defines_it(market, how):
     closes, opens, asked = market
@@ -408,6 +411,17 @@ def test_a_replay_equals_the_loop_that_defines_it(market, how):
     assert [row[-1] for row in rows] == pytest.approx([row[-1] for row in trades], rel=1e-12, abs=1e-12)
     if how.fill == "close":
         assert found.positions.T.tolist() == [held for _, held, _ in accounts]
+
+
+@settings(deadline=None, max_examples=40)
+@given(markets(), HOW, st.integers(1, 9))
+def test_what_comes_later_changes_nothing_that_was(market, how, length):
+    closes, opens, asked = market
+    whole = replay(np.array(asked), make_bars(closes, opens), execution=how)
+    part = replay(np.array(asked[:length]), make_bars(closes[:length], opens[:length]), execution=how)
+    np.testing.assert_array_equal(part.positions, whole.positions[:length])
+    for name in ("return", "turnover", "cost", "exposure"):
+        np.testing.assert_allclose(part.bars[name], whole.bars[name][:length], rtol=1e-12, atol=1e-12)
 
 
 def test_bars_are_the_instants_at_which_a_symbol_asked_for_has_a_price():

@@ -151,7 +151,9 @@ def scrambled_after_select(folder: Path) -> Path:
 
 def test_prices_after_select_do_not_reach_the_first_three_phases(example, tmp_path, epoch):
     workflow = scrambled_after_select(tmp_path)
-    other = wk.run_workflow(workflow, root=tmp_path / "results", workspace_id="workflow_golden", until="phase_3").path
+    other = wk.run_workflow(
+        workflow, root=tmp_path / "results", workspace_id="workflow_golden", until="phase_3"
+    ).path
     for name, data in contents(other, "signals", "performance", "analysis").items():
         honest = (example / name).read_bytes()
         if name.endswith(".json"):

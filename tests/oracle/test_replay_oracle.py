@@ -75,7 +75,7 @@ def test_separate_accounts_agree_with_vectorbt(closes, cost_bps, levels):
         largest = max(largest, difference)
         relative = max(relative, difference / (1e-11 + cost**2 * found.bars["turnover"].sum()))
     print(f"cost {cost_bps}: equity {largest:.1e}, over squared cost of all trades {relative:.2f}")  # noqa: T201
-    assert relative < 2
+    assert relative < 1.1
 
 
 def test_rebalanced_accounts_agree_with_a_group_that_shares_its_cash(closes):

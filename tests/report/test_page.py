@@ -150,6 +150,10 @@ def test_the_policy_admits_the_one_style_and_the_one_script_alone(told, read):
     assert read.tags["style"] == read.tags["script"] == 1
 
 
+def test_no_drawing_has_a_colour_that_the_theme_cannot_change(told):
+    assert not re.search(r'(fill|stroke)="#', told)
+
+
 def test_nothing_on_the_page_is_styled_or_scripted_inline(read):
     assert [(tag, name) for tag, name, _ in read.attributes if name == "style" or name.startswith("on")] == []
 

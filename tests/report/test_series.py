@@ -23,7 +23,9 @@ from workspace_kit.report.series import (
 )
 from workspace_kit.schema import BEAR, BULL, TABLES, TIME
 
-RETURNS = st.lists(st.floats(-0.9, 2.0), min_size=1, max_size=60)
+RETURNS = st.lists(
+    st.integers(-900_000, 2_000_000).map(lambda millionths: millionths / 1e6), min_size=1, max_size=60
+)
 
 
 def series(returns, *, every="1d", start=dt.datetime(2020, 1, 1)):

@@ -1,5 +1,6 @@
 """Doors for a coordinator of one's own: make a workspace, write trials into it, read them back."""
 
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from workspace_kit.config import DEFAULT_DURABILITY
-from workspace_kit.errors import WorkspaceKitError
+from workspace_kit.errors import SchemaMismatch, WorkspaceKitError
 from workspace_kit.flows.provenance import versions
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
@@ -95,6 +96,14 @@ def write_trial(
         Nothing was written, or the signals alone.
     """
     held, key = open_workspace(workspace), names.trial_id(trial_id)
+    for name, value in metrics.items():
+        if value is not None and not math.isfinite(value):
+            raise SchemaMismatch(
+                f"{key}, metric {name}",
+                found=str(value),
+                expected="a finite number, or None where the metric does not exist",
+                remedy="correct it",
+            )
     content: dict[str, object] = {
         "trial_id": key,
         "kind": "trial",

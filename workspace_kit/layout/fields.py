@@ -62,12 +62,14 @@ class Document:
     def moment(self, source: Mapping[str, Any], name: str) -> dt.datetime | None:
         """Return an instant, or null where there is none or it cannot be read."""
         written = self.text(source, name)
-        instant = None if written is None else clock.instant(written, **self.zone._asdict())
+        if written is None:
+            return None
+        instant = clock.instant(written, timezone=self.zone.timezone, close_time=self.zone.close_time)
         if instant is None:
             self._note(name, written, "a time")
         return instant
 
-    def metrics(self, source: Mapping[str, Any]) -> Row:
+    def metrics(self, source: Mapping[str, Any]) -> dict[str, object]:
         """Return the metric columns of a table."""
         return {name: self.number(source, name) for name in METRIC_NAMES}
 

@@ -1,6 +1,5 @@
 """One row per file, of one or many workspaces: the frame that every later stage starts from."""
 
-import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -11,10 +10,10 @@ import polars as pl
 from workspace_kit.errors import WorkspaceNotFound
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
-from workspace_kit.schema import INVENTORY
+from workspace_kit.schema import INVENTORY, TIME
 from workspace_kit.storage import TEMPORARY_SUFFIX
 
-_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC
+_LARGEST = (1 << 63) - 1
 
 
 def workspaces(root: Path) -> list[Workspace]:
@@ -48,9 +47,13 @@ def find_workspace(root: Path, name: str) -> Workspace:
 def inventory(found: Iterable[Workspace]) -> pl.DataFrame:
     """List the files of workspaces as `schema.INVENTORY`, in order of workspace, folder and name.
 
-    What no kind knows has the kind ``unknown``; hidden temporary files of writers at work are left out.
+    A workspace given twice is listed once. What no kind knows has the kind ``unknown``, and so has one of the
+    six folders that is a link or no folder: nothing below it is listed. Hidden temporary files of writers at
+    work are left out.
     """
-    return INVENTORY.frame([row for workspace in found for row in _rows(workspace)])
+    rows = [row for workspace in dict.fromkeys(found) for row in _rows(workspace)]
+    instant = (pl.col("modified_ns") // 1000).cast(TIME).alias("modified_at")
+    return INVENTORY.frame(rows).with_columns(instant)
 
 
 def _is_workspace(entry: os.DirEntry[str]) -> bool:
@@ -59,43 +62,61 @@ def _is_workspace(entry: os.DirEntry[str]) -> bool:
     return any(Path(entry.path, folder).is_dir() for folder in names.FOLDERS)
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _rows(workspace: Workspace) -> Iterator[dict[str, object]]:
+    config = workspace.file(names.CONFIG, "config")
+    context = _identity(config)
+    for folder in names.FOLDERS:
+        for path in _listing(workspace.path / folder):
+            name = os.path.basename(path)  # noqa: PTH119 - a Path for each of 200,000 files takes a second
+            kind, key = names.classify(folder, name) or (None, ascii(name)[1:-1])
+            explained = kind is names.ANALYSIS_TABLE
+            if (status := _status(path)) is None:
+                continue
+            yield {
+                "workspace": workspace.id,
+                "kind": kind.name if kind else names.UNKNOWN,
+                "key": key,
+                "path": os.fsencode(path).decode("utf-8", "backslashreplace"),
+                "bytes": status.st_size,
+                "inode": _int64(status.st_ino),
+                "modified_ns": _int64(status.st_mtime_ns),
+                "changed_ns": _int64(status.st_ctime_ns),
+                "context": _identity(config, names.explanation(Path(path))) if explained else context,
+            }
+
+
+def _listing(folder: Path) -> list[str]:
+    """Paths in a folder by name; a folder that is none, or that may not be looked into, stands for itself."""
     try:
+        if folder.is_symlink():
+            return [str(folder)]
         with os.scandir(folder) as entries:
-            yield from sorted((e for e in entries if not _is_temporary(e)), key=lambda entry: entry.name)
+            return sorted(entry.path for entry in entries if not _is_temporary(entry))
     except FileNotFoundError:
-        return
+        return []
+    except (NotADirectoryError, PermissionError):
+        return [str(folder)]
 
 
 def _is_temporary(entry: os.DirEntry[str]) -> bool:
     return entry.name.startswith(".") and entry.name.endswith(TEMPORARY_SUFFIX)
 
 
-def _rows(workspace: Workspace) -> Iterator[dict[str, object]]:
-    context = _context(workspace)
-    for folder in names.FOLDERS:
-        for entry in _entries(workspace.path / folder):
-            kind = names.classify(folder, entry.name)
-            status = entry.stat(follow_symlinks=False)
-            yield {
-                "workspace": workspace.id,
-                "kind": kind[0].name if kind else names.UNKNOWN,
-                "key": kind[1] if kind else ascii(entry.name)[1:-1],
-                "path": os.fsencode(entry.path).decode("utf-8", "backslashreplace"),
-                "bytes": status.st_size,
-                "modified_at": _EPOCH + dt.timedelta(microseconds=status.st_mtime_ns // 1000),
-                "inode": status.st_ino,
-                "modified_ns": status.st_mtime_ns,
-                "changed_ns": status.st_ctime_ns,
-                "context": context,
-            }
-
-
-def _context(workspace: Workspace) -> str:
-    """Identity of the configuration: when it changes, every naive time may mean something else."""
+def _status(path: str | Path) -> os.stat_result | None:
+    """What the file system knows of a path, null where it has just gone."""
     try:
-        status = workspace.file(names.CONFIG, "config").lstat()
-    except FileNotFoundError:
-        return ""
-    identity = f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _int64(number: int) -> int:
+    """Bound what some file systems allow to what a column holds."""
+    return max(-_LARGEST, min(number, _LARGEST))
+
+
+def _identity(*paths: Path) -> str:
+    """Identity of the files that say how another is to be read: when they change, it means something else."""
+    statuses = [_status(path) for path in paths]
+    told = [(each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in statuses if each]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]

@@ -133,6 +133,11 @@ def check_id(name: str, *, what: str) -> str:
     return name
 
 
+def explanation(table: Path) -> Path:
+    """Where the document lies that explains a CSV of ``analysis/``."""
+    return table.with_name(f"{table.stem}.meta{ANALYSIS.suffix}")
+
+
 def trial_id(trial: int | str) -> str:
     """Return the id of a trial: 0, "0" and "trial_0" are the same trial."""
     text = str(trial)

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
 
 MAX_DOCUMENT = 64 << 20
 ORIGIN = "origin"
+T = TypeVar("T")
 _SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
 
 
@@ -54,10 +55,11 @@ def _read_file(
 ) -> Mapping[str, pl.DataFrame | list[Row]]:
     if kind == names.UNKNOWN:
         raise FileDamaged(
-            path, found="a name that no file kind has", expected="a known one", remedy="rename it"
+            path, found="what no workspace has in this place", expected="a known file", remedy="move it away"
         )
-    data = read_bytes(Path(path))
-    if kind in _SIGNAL_KINDS:
+    is_signals = kind in _SIGNAL_KINDS
+    data = read_bytes(Path(path), at_most=None if is_signals else MAX_DOCUMENT)
+    if is_signals:
         trial = names.trial_id(key)
         reading = read_signals(data, workspace=workspace, trial_id=trial, path=path, zone=zone)
         return {"signals": reading.rows, "faults": reading.faults}
@@ -98,29 +100,38 @@ def document_of(path: Path) -> dict[str, Any]:
     NotFound, FileDamaged
         There is none, or it is not a JSON object.
     """
+    return _content(path, dict, "a JSON object")
+
+
+def log_of(workspace: Workspace) -> list[Any]:
+    """Events of ``metadata/execution_log.json``, none where there is no log yet.
+
+    Raises
+    ------
+    FileDamaged
+        It is not a JSON array.
+    """
     try:
-        content = parse_json(read_bytes(path))
+        return _content(workspace.file(names.METADATA, "execution_log"), list, "a JSON array of events")
+    except NotFound:
+        return []
+
+
+def _content(path: Path, kind: type[T], expected: str) -> T:
+    try:
+        content = parse_json(read_bytes(path, at_most=MAX_DOCUMENT))
     except (ValueError, RecursionError) as error:
         raise FileDamaged(
-            str(path), found=str(error), expected="a JSON object", remedy="see `workspace-kit repair`"
+            str(path), found=str(error), expected=expected, remedy="restore the file"
         ) from error
-    if not isinstance(content, dict):
+    if not isinstance(content, kind):
         raise FileDamaged(
-            str(path), found=type(content).__name__, expected="a JSON object", remedy="restore the file"
+            str(path), found=type(content).__name__, expected=expected, remedy="restore the file"
         )
     return content
 
 
-def log_of(workspace: Workspace) -> list[Any]:
-    """Events of ``metadata/execution_log.json``, none where there is no log yet."""
-    try:
-        events = parse_json(read_bytes(workspace.file(names.METADATA, "execution_log")))
-    except NotFound:
-        return []
-    return events if isinstance(events, list) else []
-
-
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
     """Return a file's bytes as they are now; it may grow meanwhile, never shrink under our feet.
 
     Raises
@@ -128,7 +139,7 @@ def read_bytes(path: Path) -> bytes:
     NotFound
         Nothing is there.
     FileDamaged
-        A link, device or folder; or the disk refuses.
+        A link, device or folder; more than ``at_most`` bytes; or the disk refuses.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -142,6 +153,8 @@ def read_bytes(path: Path) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise _unreadable(path, "not a regular file")
+        if at_most is not None and status.st_size > at_most:
+            raise _unreadable(path, f"{status.st_size} bytes, more than {at_most}")
         return _read(descriptor, status.st_size)
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
@@ -176,6 +189,6 @@ def zone_of(workspace: Path) -> Zone:
 
 def _beside(path: Path) -> Mapping[str, Any]:
     try:
-        return document_of(names.ANALYSIS.path(path.parent.parent, f"{path.stem}.meta"))
+        return document_of(names.explanation(path))
     except WorkspaceKitError:
         return {}

@@ -1,6 +1,6 @@
 """How times without an offset are read in a workspace: its configuration says so, whoever wrote it."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -8,19 +8,14 @@ from workspace_kit.config import ClockTime, check_zone
 from workspace_kit.errors import ConfigError
 
 
-class Zone(NamedTuple):
+class Zone(msgspec.Struct, frozen=True):
     """Where a naive time lies, and when a date without a time closes."""
 
-    timezone: str
-    close_time: str
+    timezone: str = "UTC"
+    close_time: ClockTime = "23:59:59"
 
 
-UTC = Zone("UTC", "23:59:59")
-
-
-class _Calendar(msgspec.Struct):
-    timezone: str = UTC.timezone
-    close_time: ClockTime = UTC.close_time
+UTC = Zone()
 
 
 def declared_zone(config: Any, *, where: str) -> Zone:
@@ -33,10 +28,10 @@ def declared_zone(config: Any, *, where: str) -> Zone:
     """
     data = config.get("data") if isinstance(config, dict) else None
     try:
-        told = msgspec.convert(data if isinstance(data, dict) else {}, _Calendar)
+        zone = msgspec.convert(data if isinstance(data, dict) else {}, Zone)
     except msgspec.ValidationError as error:
         raise ConfigError(
             where, found=str(error), expected="data.timezone, data.close_time", remedy="correct it"
         ) from error
-    check_zone(told.timezone, where=f"{where}, key data.timezone")
-    return Zone(told.timezone, told.close_time)
+    check_zone(zone.timezone, where=f"{where}, key data.timezone")
+    return zone

@@ -166,7 +166,7 @@ def _draw_drawdowns(
 
 def _line(axes: Axes, days: Floats, heights: Floats, *, ink: str, pixels: int) -> None:
     across, up = thinned(days, heights, pixels=pixels)
-    dense = 0.6 if len(across) > pixels else 1.0
+    dense = 0.6 if len(days) > 2 * pixels else 1.0
     axes.plot(
         across,
         up,

@@ -12,8 +12,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import MOST_VECTORS, Pixels, blank, colour, place, show, tint
+from workspace_kit.report.series import Floats
 from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE
-from workspace_kit.report.trials import Clusters, Floats, Square
+from workspace_kit.report.trials import Clusters, Square
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import named, number, percent, short
 
@@ -44,9 +45,9 @@ def scatter_chart(
     _mark_equal(axes)
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
-    for series in (BEST_SINGLE, ENSEMBLE):
+    for series, up in ((BEST_SINGLE, 11.0), (ENSEMBLE, -11.0)):
         trial = pl.lit(candidates.get(series), dtype=pl.String)
-        _mark_candidate(axes, pairs.filter(pl.col("trial_id") == trial), series)
+        _mark_candidate(axes, pairs.filter(pl.col("trial_id") == trial), series, up=up)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6))
         axis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
@@ -163,7 +164,7 @@ def _mark_hurdle(axes: Axes, hurdle: float) -> None:
     )
 
 
-def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str) -> None:
+def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, up: float) -> None:
     for train, select in rows.select("train", "select").iter_rows():
         axes.plot([train], [select], "o", color=colour(series), markersize=8)
         low, high = axes.get_xlim()
@@ -171,7 +172,7 @@ def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str) -> None:
         axes.annotate(
             named(series),
             (train, select),
-            xytext=(-8 if is_left else 8, 0),
+            xytext=(-8 if is_left else 8, up),
             textcoords="offset points",
             ha="right" if is_left else "left",
             va="center",

@@ -187,7 +187,9 @@ def _surface_remark(surface: Surface) -> str:
     """Say what a drawing alone would hide: means over other parameters, and a best at the end of its grid."""
     strategy = words.short(surface.strategy, most=60)
     mean = f"cells are means over {_listed(surface.others)}" if surface.others else ""
-    edge = f"the best lies at the end of what was tried in {_listed(surface.edges)}" if surface.edges else ""
+    edge = (
+        f"the best lies at the end of the range tried for {_listed(surface.edges)}" if surface.edges else ""
+    )
     said = "; ".join(part for part in (mean, edge) if part)
     return f"{strategy}: {said}." if said else ""
 

@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from workspace_kit.report.ink import MOST_VECTORS, blank, colour, place, show, tint
+from workspace_kit.report.series import Floats
 from workspace_kit.report.story import ENSEMBLE
-from workspace_kit.report.trials import Floats, Square, Surface
+from workspace_kit.report.trials import Square, Surface
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import number, short
 

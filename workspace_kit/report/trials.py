@@ -9,11 +9,11 @@ import polars as pl
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from workspace_kit.report.series import Floats
 from workspace_kit.report.story import Story, in_order
 from workspace_kit.schema import SELECT, TRAIN
 
 Places = np.ndarray[tuple[int], np.dtype[np.int64]]
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Square = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 

@@ -124,6 +124,8 @@ def _ended_by_ruin(accounts: _Accounts, *, cost: float) -> tuple[_Accounts, Mask
     ruined = np.asarray(gone.any(axis=0))
     bar, end = np.arange(len(held))[:, None], np.where(ruined, gone.argmax(axis=0), len(held))
     past, lost = bar > end, (bar == end) & at_trade
+    # Lost by the time of the trade: as if all had been carried, and all of it gone. Lost after it, within the
+    # day: the position stands until the next bar, where it is closed at nothing.
     ended = _traded(
         np.where(past, 0, np.where(lost, 1, carried)),
         np.where(past | lost, 0, filled),

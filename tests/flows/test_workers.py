@@ -1,0 +1,44 @@
+"""Work in other processes: every item once, errors and all, whatever the number of workers."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from workspace_kit.errors import ConfigError, PriceError
+from workspace_kit.flows.functions import find_function
+from workspace_kit.flows.workers import each
+
+
+def power(base: int, exponent: int) -> int:
+    return base**exponent
+
+
+def fail(_shared: None, item: int) -> int:
+    raise PriceError("prices", found=str(item), expected="none", remedy="none")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_item_is_worked_on_once(workers):
+    assert sorted(each(power, [0, 1, 2, 3], shared=2, workers=workers)) == [1, 2, 4, 8]
+
+
+def test_no_items_start_no_process():
+    assert list(each(power, [], shared=2, workers=2)) == []
+
+
+def test_a_typed_error_comes_back_whole():
+    with pytest.raises(PriceError, match="prices: found 7, expected none; none"):
+        list(each(fail, [7], shared=None, workers=1))
+
+
+def test_a_function_is_found_in_the_configurations_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "only_here.py").write_text("def answer():\n    return 42\n")
+    assert find_function("only_here:answer", folder=tmp_path, built_in={}, where="w")() == 42
+
+
+@pytest.mark.parametrize("name", ["unknown", "no_such_module:f", "math:no_such_name", "math:pi"])
+def test_a_function_that_cannot_be_used_is_a_configuration_error(name):
+    with pytest.raises(ConfigError):
+        find_function(name, folder=Path(), built_in={"momentum": power}, where="strategy 's'")

@@ -1,0 +1,91 @@
+# ruff: noqa: DTZ001 - frames hold naive UTC
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+
+from workspace_kit.report.curves import NARROW, WIDE, drawdown_chart, growth_chart, overview, rolling_chart
+from workspace_kit.report.ink import house_style
+from workspace_kit.report.series import rolling_year
+from workspace_kit.report.story import SERIES
+from workspace_kit.schema import TABLES
+
+
+@pytest.fixture(autouse=True)
+def styled():
+    with house_style():
+        yield
+
+
+def series(returns):
+    times = pl.datetime_range(
+        dt.datetime(2000, 1, 31), dt.datetime(2080, 1, 1), "1mo", eager=True, time_unit="us"
+    )
+    return pl.DataFrame({"timestamp": times.head(len(returns)), "return": returns})
+
+
+def labels(axes):
+    """Return the height in CSS pixels of every label beside a line, above the axes' foot, by its text."""
+    return {text.get_text(): text.xyann[1] for text in axes.texts if text.xy == (1.0, 0.0)}
+
+
+def ends(axes):
+    """Return the height in CSS pixels of every line's last point, above the axes' foot."""
+    points = [line.get_xydata()[-1] for line in axes.lines if len(line.get_xydata()) > 2]
+    return [axes.transData.transform(point)[1] - axes.bbox.y0 for point in points]
+
+
+def test_labels_of_lines_that_end_together_stand_apart_and_inside():
+    same = {name: series([0.01] * 24) for name in SERIES}
+    (axes,) = growth_chart(same, {}, width=WIDE).axes
+    heights = sorted(labels(axes).values())
+    assert len(heights) == 5
+    assert min(np.diff(heights)) >= 14.0
+    assert 0.0 <= heights[0] <= heights[-1] <= axes.bbox.height
+
+
+def test_a_label_stands_beside_its_line_s_end():
+    rng = np.random.default_rng(4)
+    rolled = {
+        "ensemble": rolling_year(
+            series(rng.normal(0.01, 0.02, 60)), periods_per_year=12.0, risk_free_rate=0.0
+        ),
+        "benchmark": rolling_year(
+            series(rng.normal(0.0, 0.2, 60)), periods_per_year=12.0, risk_free_rate=0.0
+        ),
+    }
+    _, lower = rolling_chart(rolled, {}, width=WIDE).axes
+    assert sorted(labels(lower).values()) == pytest.approx(sorted(ends(lower)), abs=0.5)
+    assert lower.get_ylim()[0] == 0.0
+
+
+def test_a_narrow_figure_leaves_names_to_the_legend_above_it():
+    (axes,) = growth_chart({"ensemble": series([0.01] * 24)}, {}, width=NARROW).axes
+    assert labels(axes) == {}
+
+
+def test_ruin_ends_a_line_instead_of_the_figure():
+    (axes,) = growth_chart({"ensemble": series([0.1, -1.0, 0.1])}, {}, width=WIDE).axes
+    assert axes.lines[0].get_xydata().shape == (1, 2)
+    assert labels(axes) == {}
+
+
+def test_a_series_that_never_fell_has_an_axis_all_the_same():
+    (axes,) = drawdown_chart({"ensemble": series([0.1, 0.1])}, {}, width=WIDE).axes
+    low, high = axes.get_ylim()
+    assert low < high == 0.0
+
+
+def test_periods_outside_the_bars_are_not_named():
+    periods = {
+        "train": (dt.datetime(2000, 1, 1), dt.datetime(2000, 12, 31)),
+        "test": (dt.datetime(2050, 1, 1), dt.datetime(2051, 1, 1)),
+    }
+    (axes,) = growth_chart({"ensemble": series([0.01] * 24)}, periods, width=NARROW).axes
+    assert [text.get_text() for text in axes.texts] == ["train"]
+
+
+def test_a_picture_of_no_returns_says_so():
+    figure = overview({}, {}, TABLES["regimes"].empty(), {}, title="t", subtitle="s")
+    assert "No return series to draw." in [text.get_text() for text in figure.texts]
