@@ -37,7 +37,7 @@ _HOME = {
     "write_report": "flows",
     "write_trial": "flows",
 }
-__all__ = list(_HOME)  # noqa: PLE0605 - the same names, once
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

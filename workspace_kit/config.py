@@ -50,6 +50,17 @@ FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 Durability = Literal["none", "commit", "always"]
 
+SIMPLEX_GRID = "simplex_grid"
+WEIGHT_METHODS = (
+    "equal",
+    "inverse_volatility",
+    "softmax",
+    "minimum_variance",
+    "risk_parity",
+    "hierarchical_risk_parity",
+)
+SKFOLIO_PREFIX = "skfolio:"
+
 MAX_BYTES = 1 << 20
 DEFAULT_DURABILITY: Durability = "commit"
 RESERVED = frozenset(
@@ -161,12 +172,39 @@ class Regimes(Section, frozen=True):
 
 
 class Ensemble(Section, frozen=True):
-    """How members are weighted; ``step`` is the simplex grid's, ``cap`` the largest weight."""
+    """How members are weighted.
 
-    method: Literal["simplex_grid"] = "simplex_grid"
+    ``method`` is ``simplex_grid``, one of `WEIGHT_METHODS`, or ``skfolio:Estimator`` with the extra
+    ``skfolio``; ``step`` is the grid's; ``cap`` is the largest weight; ``temperature`` is the difference of
+    the metric that softmax tells apart by a factor of e; ``linkage`` joins clusters in hierarchical risk
+    parity. ``mode`` says what is weighed: each member's returns, or its targets before one common account
+    trades them.
+    """
+
+    method: str = SIMPLEX_GRID
     step: Share = 0.1
-    mode: Literal["return"] = "return"
+    mode: Literal["return", "signal"] = "return"
     cap: Share = 1.0
+    temperature: Positive = 0.25
+    linkage: Literal["single", "complete", "average", "ward"] = "single"
+
+
+class Correlation(Section, frozen=True):
+    """Which bars two trials are correlated over: those that all trials have, or those that both have."""
+
+    window: Literal["common", "pairwise"] = "common"
+
+
+class Luck(Section, frozen=True):
+    """How luck is measured.
+
+    ``confidence`` of intervals; ``draws`` of the stationary bootstrap; ``blocks`` of time that are halved in
+    every way for the probability of backtest overfitting, an even number.
+    """
+
+    confidence: Annotated[float, Meta(gt=0, lt=1)] = 0.95
+    draws: CountFromOne = 1000
+    blocks: Annotated[int, Meta(ge=2, le=20, multiple_of=2)] = 16
 
 
 class Config(Section, frozen=True):
@@ -184,6 +222,8 @@ class Config(Section, frozen=True):
     execution: Execution = Execution()
     regimes: Regimes = Regimes()
     ensemble: Ensemble = Ensemble()
+    correlation: Correlation = Correlation()
+    luck: Luck = Luck()
     signals: Literal["changes", "dense"] = "changes"
     durability: Durability = DEFAULT_DURABILITY
 
@@ -378,6 +418,7 @@ def _check(config: Config, *, where: str) -> None:
     _check_periods(config.periods, where=where)
     _check_strategies(config.strategies, where=where)
     _check_regimes(config.regimes, where=where)
+    _check_method(config.ensemble.method, where=where)
     check_zone(config.data.timezone, where=f"{where}, key data.timezone")
     if config.search.method == "random" and config.search.trials is None:
         raise ConfigError(
@@ -385,6 +426,18 @@ def _check(config: Config, *, where: str) -> None:
             found="method random without trials",
             expected="the number of draws per strategy",
             remedy="add `trials: 200`, or use `method: grid`",
+        )
+
+
+def _check_method(method: str, *, where: str) -> None:
+    known = (SIMPLEX_GRID, *WEIGHT_METHODS)
+    if method not in known and not method.startswith(SKFOLIO_PREFIX):
+        near = difflib.get_close_matches(method, known, n=1, cutoff=0.5)
+        raise ConfigError(
+            f"{where}, key ensemble.method",
+            found=repr(method),
+            expected=f"one of {', '.join(known)}, or {SKFOLIO_PREFIX}Estimator",
+            remedy=f"did you mean {near[0]!r}?" if near else "correct it",
         )
 
 

@@ -372,6 +372,6 @@ STRATEGY_SIGNALS = Table(
 def natural_order(column: str) -> Iterator[pl.Expr]:
     """Sort keys that put ``trial_2`` before ``trial_10``: the text, then the number it ends in."""
     name = pl.col(column)
-    yield name.str.replace(r"\d+$", "")
-    yield name.str.extract(r"(\d{1,18})$").cast(pl.Int64)
+    yield name.str.replace(r"[0-9]+$", "")
+    yield name.str.extract(r"([0-9]{1,18})$").cast(pl.Int64)
     yield name

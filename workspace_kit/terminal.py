@@ -25,15 +25,11 @@ from rich.text import Text
 
 Format = Literal["table", "csv", "json", "parquet"]
 _UNBOUNDED = 10_000
-_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def printable(text: str) -> str:
     """Return the text with control, escape and bidirectional characters spelled out."""
-    return "".join(
-        each if (each.isprintable() or each == "\n") and each not in _BIDIRECTIONAL else ascii(each)[1:-1]
-        for each in text
-    )
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def write_rows(rows: pl.DataFrame, form: Format) -> None:
@@ -95,11 +91,16 @@ def _table(rows: pl.DataFrame) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, type_ in rows.schema.items():
         table.add_column(
-            Text(printable(name)), justify="right" if type_.is_numeric() else "left", overflow="fold"
+            Text(_line(name)), justify="right" if type_.is_numeric() else "left", overflow="fold"
         )
     for row in rows.iter_rows():
-        table.add_row(*(Text(printable(_cell(value))) for value in row))
+        table.add_row(*(Text(_line(_cell(value))) for value in row))
     return table
+
+
+def _line(text: str) -> str:
+    """Keep a text from beginning lines of its own, which would look like rows."""
+    return printable(text).replace("\n", "\\n")
 
 
 def _cell(value: object) -> str:

@@ -78,6 +78,12 @@ def test_no_exchange_between_two_members_lowers_the_minimum_variance(seed, membe
     assert able_to_rise.size == 0 or able_to_fall.max() - able_to_rise.min() <= 1e-9 * np.trace(covariance)
 
 
+def test_a_cap_that_leaves_no_choice_is_kept_at_once(monkeypatch):
+    monkeypatch.setattr("workspace_kit.analysis.weights.EXCHANGES", 1)
+    tight = Choices(cap=1 / 3, temperature=1.0, linkage="single")
+    assert values(sample(1, 3), "minimum_variance", choices=tight) == pytest.approx([1 / 3] * 3, abs=1e-12)
+
+
 def test_minimum_variance_of_identical_members_still_ends():
     returns = np.repeat(sample(1, 1), 3, axis=1)
     assert values(returns, "minimum_variance").sum() == pytest.approx(1)

@@ -36,8 +36,9 @@ def ends(axes):
     return [axes.transData.transform(point)[1] - axes.bbox.y0 for point in points]
 
 
-def test_labels_of_lines_that_end_together_stand_apart_and_inside():
-    same = {name: series([0.01] * 24) for name in SERIES}
+@pytest.mark.parametrize("every_bar", [0.01, -0.01])
+def test_labels_of_lines_that_end_together_stand_apart_and_inside(every_bar):
+    same = {name: series([every_bar] * 24) for name in SERIES}
     (axes,) = growth_chart(same, {}, width=WIDE).axes
     heights = sorted(labels(axes).values())
     assert len(heights) == 5

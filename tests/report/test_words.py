@@ -53,7 +53,7 @@ def test_characters_that_nobody_sees_are_spelled_out(text, shown):
 
 
 @given(st.text(max_size=300), st.integers(2, 80))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_a_short_text_is_one_printable_line_within_its_length(text, most):
     line = words.short(text, most=most)
     assert len(line) <= most

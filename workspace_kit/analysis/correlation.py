@@ -22,8 +22,8 @@ Counts = NDArray[np.int64]
 DECIMALS = 9
 # Sums of products of unit vectors, added block by block, are off by less; differences of such sums by more.
 PRODUCT_ERROR = 1e-13
-DIFFERENCE_ERROR = 1e-12
-WORST_CONDITION = 4.0
+DIFFERENCE_ERROR = 5e-13
+WORST_CONDITION = 2.0
 
 
 class Correlations(NamedTuple):
@@ -46,12 +46,13 @@ def correlations(
     uses the bars that all trials have, ``pairwise`` for each pair those that both have. Fewer bars than
     ``min_overlap`` (or than two) give null.
     """
-    names = _natural(returns.drop("timestamp").columns)
+    names = _natural(returns.drop("timestamp", strict=False).columns)
     # A row per trial: its sums then run over neighbours in memory, whatever the number of trials.
     series = returns.select(names).cast(NUMBER).to_numpy().T
     gaps = np.isnan(series)
     if window == "common" and gaps.any():
-        series, gaps = series[:, ~gaps.any(axis=0)], np.zeros((len(names), 0), dtype=np.bool_)
+        complete = ~gaps.any(axis=0)
+        series, gaps = series[:, complete], gaps[:, complete]
     if gaps.any():
         bars = _overlaps(~gaps)
         values, doubt = _with_gaps(series, ~gaps, bars)

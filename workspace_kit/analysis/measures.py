@@ -124,6 +124,28 @@ def profit_factor(column: str) -> pl.Expr:
     return _gains_over_losses(column)
 
 
+def bar_measures(column: str, *, periods_per_year: float, risk_free_rate: float) -> dict[str, pl.Expr]:
+    """Return every measure of a column of bar returns by name."""
+    annual = {"periods_per_year": periods_per_year}
+    excess = {"periods_per_year": periods_per_year, "risk_free_rate": risk_free_rate}
+    return {
+        "total_return": total_return(column),
+        "cagr": cagr(column, **annual),
+        "volatility": volatility(column, **annual),
+        "sharpe_ratio": sharpe_ratio(column, **excess),
+        "sortino_ratio": sortino_ratio(column, **excess),
+        "max_drawdown": max_drawdown(column),
+        "longest_drawdown": longest_drawdown(column),
+        "calmar_ratio": calmar_ratio(column, **annual),
+        "omega_ratio": omega_ratio(column),
+        "skewness": skewness(column),
+        "kurtosis": kurtosis(column),
+        "value_at_risk": value_at_risk(column),
+        "conditional_value_at_risk": conditional_value_at_risk(column),
+        "tail_ratio": tail_ratio(column),
+    }
+
+
 def summarise(
     returns: pl.DataFrame, trades: pl.DataFrame, *, periods_per_year: float, risk_free_rate: float
 ) -> dict[str, float | int | None]:
@@ -132,23 +154,8 @@ def summarise(
     ``returns`` has a column ``return``, one row a bar in order of time; ``trades`` has a column
     ``return``, one row a closed trade. Values are plain numbers; what does not exist is None.
     """
-    annual = {"periods_per_year": periods_per_year}
-    excess = {"periods_per_year": periods_per_year, "risk_free_rate": risk_free_rate}
     by_bar = returns.select(
-        total_return=total_return("return"),
-        cagr=cagr("return", **annual),
-        volatility=volatility("return", **annual),
-        sharpe_ratio=sharpe_ratio("return", **excess),
-        sortino_ratio=sortino_ratio("return", **excess),
-        max_drawdown=max_drawdown("return"),
-        longest_drawdown=longest_drawdown("return"),
-        calmar_ratio=calmar_ratio("return", **annual),
-        omega_ratio=omega_ratio("return"),
-        skewness=skewness("return"),
-        kurtosis=kurtosis("return"),
-        value_at_risk=value_at_risk("return"),
-        conditional_value_at_risk=conditional_value_at_risk("return"),
-        tail_ratio=tail_ratio("return"),
+        **bar_measures("return", periods_per_year=periods_per_year, risk_free_rate=risk_free_rate)
     )
     by_trade = trades.select(win_rate=win_rate("return"), profit_factor=profit_factor("return"))
     values = by_bar.row(0, named=True) | by_trade.row(0, named=True)

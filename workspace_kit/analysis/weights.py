@@ -104,9 +104,10 @@ def _minimum_variance(returns: Array, _scores: Sequence[float | None], choices: 
     enough = PRECISION * np.trace(covariance)
     for _ in range(EXCHANGES):
         slope = covariance @ weights
-        buy = int(np.argmin(np.where(weights < choices.cap, slope, np.inf)))
-        sell = int(np.argmax(np.where(weights > 0, slope, -np.inf)))
-        if slope[sell] - slope[buy] <= enough:
+        rise = np.where(weights < choices.cap - PRECISION, slope, np.inf)
+        fall = np.where(weights > 0, slope, -np.inf)
+        buy, sell = int(rise.argmin()), int(fall.argmax())
+        if fall[sell] - rise[buy] <= enough:
             break
         curve = covariance[buy, buy] + covariance[sell, sell] - 2 * covariance[buy, sell]
         best = (slope[sell] - slope[buy]) / curve if curve > 0 else np.inf

@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from workspace_kit import clock
 from workspace_kit.analysis.ensemble import weigh
 from workspace_kit.analysis.measures import summarise
-from workspace_kit.analysis.replay import Replay
-from workspace_kit.flows.members import Member, replay_members
+from workspace_kit.analysis.replay import Bars, Matrix, Replay, replay
+from workspace_kit.flows.members import Member, member_targets
 from workspace_kit.flows.trial import counted, measured
 from workspace_kit.flows.trip import Trip
-
-Matrix = npt.NDArray[np.float64]
 
 
 class Result(NamedTuple):
@@ -32,11 +29,12 @@ class Result(NamedTuple):
 
 
 class Blend(NamedTuple):
-    """Members over one period: ``returns`` is bars x members, in the order of ``replays``."""
+    """Members over one period: ``targets`` and ``replays`` in their order, ``returns`` bars x members."""
 
-    timestamps: pl.Series
+    bars: Bars
+    targets: Sequence[Matrix]
+    replays: Sequence[Replay]
     returns: Matrix
-    replays: Mapping[str, Replay]
 
 
 def blend(
@@ -48,16 +46,22 @@ def blend(
     period: str,
 ) -> Blend:
     """Replay the members over a period from the signals of the trials they may follow."""
-    bars = trip.market.bars(period)
-    replays = replay_members(members, signals, bars, labels, config=trip.config)
-    returns = np.column_stack([each.bars["return"].to_numpy() for each in replays.values()])
-    return Blend(bars.timestamps, returns, replays)
+    config, bars = trip.config, trip.market.bars(period)
+    wanted = member_targets(members, signals, bars, labels, config=config)
+    replays = [replay(each, bars, execution=config.execution) for each in wanted]
+    return Blend(bars, wanted, replays, np.column_stack([each.bars["return"] for each in replays]))
 
 
 def weighed(trip: Trip, over: Blend, weights: Matrix) -> list[Result]:
-    """Return what each weight set (sets x members) earns; its trades are those of members with weight."""
+    """Return what each weight set (sets x members) earns in the mode configured.
+
+    By ``return`` each member has an account of its own, and a set's trades are those of its members with
+    weight; by ``signal`` the members' targets are netted first and one common account trades them.
+    """
+    if trip.config.ensemble.mode == "signal":
+        return [result_of(trip, _netted(trip, over, row)) for row in weights]
     earned = weigh(over.returns, weights)
-    return [_weighed(trip, over, earned[:, row], weights[row]) for row in range(len(weights))]
+    return [_pooled(trip, over, earned[:, row], weights[row]) for row in range(len(weights))]
 
 
 def result_of(trip: Trip, replayed: Replay) -> Result:
@@ -66,10 +70,18 @@ def result_of(trip: Trip, replayed: Replay) -> Result:
     return Result(returns, measured(replayed, config=trip.config), counted(replayed))
 
 
-def _weighed(trip: Trip, over: Blend, earned: Matrix, weights: Matrix) -> Result:
-    active = [each for each, weight in zip(over.replays.values(), weights, strict=True) if weight > 0]
+def _netted(trip: Trip, over: Blend, weights: Matrix) -> Replay:
+    net = np.zeros_like(over.targets[0])
+    for weight, wanted in zip(weights, over.targets, strict=True):
+        net += weight * wanted
+    return replay(net, over.bars, execution=trip.config.execution)
+
+
+def _pooled(trip: Trip, over: Blend, earned: Matrix, weights: Matrix) -> Result:
+    active = [each for each, weight in zip(over.replays, weights, strict=True) if weight > 0]
     trades = pl.concat([each.trades for each in active])
-    returns = pl.DataFrame({"timestamp": over.timestamps, "return": earned})
+    times = over.bars.timestamps
+    returns = pl.DataFrame({"timestamp": times, "return": earned})
     data = trip.config.data
     metrics = summarise(
         returns, trades, periods_per_year=data.periods_per_year, risk_free_rate=data.risk_free_rate
@@ -78,6 +90,6 @@ def _weighed(trip: Trip, over: Blend, earned: Matrix, weights: Matrix) -> Result
         "trades": trades.height,
         "open_trades": sum(each.open_trades for each in active),
         "bars": returns.height,
-        "period": {"start": clock.text(over.timestamps[0]), "end": clock.text(over.timestamps[-1])},
+        "period": {"start": clock.text(times[0]), "end": clock.text(times[-1])},
     }
     return Result(returns, metrics, counts)

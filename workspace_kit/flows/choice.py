@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from workspace_kit.flows.blend import Matrix, Result
+from workspace_kit.analysis.replay import Matrix
+from workspace_kit.flows.blend import Result
 from workspace_kit.layout import names
 from workspace_kit.schema import SELECT
 

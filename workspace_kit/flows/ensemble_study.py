@@ -8,9 +8,19 @@ import numpy as np
 import polars as pl
 
 from workspace_kit.analysis.correlation import correlations
-from workspace_kit.analysis.ensemble import choose, simplex_grid
+from workspace_kit.analysis.ensemble import (
+    choose,
+    round_weights,
+    simplex_grid,
+    simplex_sample,
+    simplex_size,
+)
+from workspace_kit.analysis.estimator import estimated_weights
+from workspace_kit.analysis.replay import Matrix, Replay
 from workspace_kit.analysis.selection import best_trial
-from workspace_kit.flows.blend import Blend, Matrix, Result, blend, result_of, weighed
+from workspace_kit.analysis.weights import Choices, weigh_members
+from workspace_kit.config import SIMPLEX_GRID, SKFOLIO_PREFIX
+from workspace_kit.flows.blend import Blend, Result, blend, result_of, weighed
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.choice import EQUAL_ROW, Baselines, Search, ensemble_trial_id
 from workspace_kit.flows.journal import Journal
@@ -28,6 +38,7 @@ from workspace_kit.schema import SELECT, TRAIN
 
 PHASE = "phase_3"
 DOCUMENT = "ensemble_weights"
+MOST_SETS = 20_000
 
 
 def ensemble_study(trip: Trip, _journal: Journal) -> None:
@@ -44,8 +55,11 @@ def ensemble_study(trip: Trip, _journal: Journal) -> None:
     search = _try_weights(trip, blends)
     baselines = _baselines(trip, trials, signals, search)
     _write_ensemble_trials(trip, members, search)
-    returns = _trial_returns(trip, signals)
-    mean_correlation = _write_correlations(trip, returns)
+    replays = _trial_replays(trip, signals)
+    returns = pl.DataFrame({trial: each.bars["return"] for trial, each in replays.items()})
+    positions = pl.DataFrame({trial: each.positions.ravel() for trial, each in replays.items()})
+    mean_correlation = _write_correlations(trip, names.RETURN_CORRELATIONS, returns)
+    _write_correlations(trip, names.POSITION_CORRELATIONS, positions)
     metadata = analysis_metadata(
         trip,
         method=config.ensemble.method,
@@ -69,18 +83,36 @@ def ensemble_study(trip: Trip, _journal: Journal) -> None:
 
 
 def _try_weights(trip: Trip, blends: Mapping[str, Blend]) -> Search:
-    ensemble = trip.config.ensemble
     members = blends[TRAIN].returns.shape[1]
-    grid = simplex_grid(members, step=ensemble.step, cap=ensemble.cap)
-    weights = np.vstack([np.full((1, members), 1 / members), grid])
+    sets, reason = _weight_sets(trip, blends[TRAIN])
+    weights = np.vstack([np.full((1, members), 1 / members), sets])
     with trip.reporter("weight sets", len(blends)) as step:
         results = {}
         for period, over in blends.items():
             results[period] = weighed(trip, over, weights)
             step()
     scores = [each.metrics[trip.config.metric] for each in results[TRAIN]]
+    if trip.config.ensemble.method != SIMPLEX_GRID:
+        return Search(weights, results, len(weights) - 1, reason)
     choice = choose(weights, scores, metric=trip.config.metric)
     return Search(weights, results, choice.row, choice.reason)
+
+
+def _weight_sets(trip: Trip, over: Blend) -> tuple[Matrix, str | None]:
+    """Return the weight sets to try, and why they are equal weight where the method could not decide."""
+    config, ensemble = trip.config, trip.config.ensemble
+    members = over.returns.shape[1]
+    if ensemble.method == SIMPLEX_GRID:
+        if simplex_size(members, step=ensemble.step) > MOST_SETS:
+            return simplex_sample(members, sets=MOST_SETS, cap=ensemble.cap, seed=config.seed), None
+        return simplex_grid(members, step=ensemble.step, cap=ensemble.cap), None
+    if ensemble.method.startswith(SKFOLIO_PREFIX):
+        name = ensemble.method.removeprefix(SKFOLIO_PREFIX)
+        return estimated_weights(over.returns, estimator=name).reshape(1, -1), None
+    scores = [result_of(trip, each).metrics[config.metric] for each in over.replays]
+    choices = Choices(ensemble.cap, ensemble.temperature, ensemble.linkage)
+    found = weigh_members(over.returns, scores, method=ensemble.method, choices=choices)
+    return np.array([round_weights(found.values)]), found.reason
 
 
 def _baselines(
@@ -126,22 +158,22 @@ def _write_ensemble_trials(trip: Trip, members: Sequence[Member], search: Search
         )
 
 
-def _trial_returns(trip: Trip, signals: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return ``timestamp`` and a column of train returns per trial."""
+def _trial_replays(trip: Trip, signals: Mapping[str, pl.DataFrame]) -> dict[str, Replay]:
     bars = trip.market.bars(TRAIN)
-    earned = {
-        trial: replay_signals(rows, bars, config=trip.config).bars["return"]
-        for trial, rows in signals.items()
-    }
-    return pl.DataFrame({"timestamp": bars.timestamps, **earned})
+    return {trial: replay_signals(rows, bars, config=trip.config) for trial, rows in signals.items()}
 
 
-def _write_correlations(trip: Trip, returns: pl.DataFrame) -> float | None:
-    """Save the matrix over all trials and return the mean over all pairs."""
-    found = correlations(returns, min_overlap=trip.config.minimum_bars, window="common")
-    options = {"kind": "returns", "coefficient": "Pearson", "window": "common", "bars": returns.height}
-    _save(trip, "correlation_matrix.meta", {**options, "period": TRAIN})
-    write_table(trip.workspace, "correlation_matrix", found.matrix, durability=trip.config.durability)
+def _write_correlations(trip: Trip, key: str, series: pl.DataFrame) -> float | None:
+    """Save the matrix over all trials and return the mean over all pairs.
+
+    ``series`` has a column per trial: a row per bar, or for positions one per bar and symbol.
+    """
+    window = trip.config.correlation.window
+    found = correlations(series, min_overlap=trip.config.minimum_bars, window=window)
+    about = {"coefficient": "Pearson", "window": window, "rows": series.height, "period": TRAIN}
+    bars = {"bars": trip.market.bars(TRAIN).timestamps.len()}
+    _save(trip, f"{key}.meta", {**about, **bars})
+    write_table(trip.workspace, key, found.matrix, durability=trip.config.durability)
     return found.pairs.select(pl.col("correlation").mean().cast(pl.Float64)).item()  # type: ignore[no-any-return]
 
 

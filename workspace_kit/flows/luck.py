@@ -1,17 +1,32 @@
 """How much of the choice may be luck: every trial and every weight set counted."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
 from workspace_kit.analysis import overfitting
+from workspace_kit.analysis.bootstrap import reality_check, superior_predictive_ability
+from workspace_kit.analysis.cross_validation import (
+    Metric,
+    Overfitting,
+    deepest_drawdowns,
+    probability_of_overfitting,
+    probability_of_overfitting_by,
+)
+from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Result
 from workspace_kit.flows.choice import Baselines, Search
 from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import SELECT, TRAIN
 
 ENSEMBLE = "ensemble"
+RANKED_BY: Mapping[str, Metric] = {
+    "total_return": "total_return",
+    "cagr": "total_return",
+    "sortino_ratio": "sortino_ratio",
+}
 
 
 def judge(
@@ -25,13 +40,14 @@ def judge(
 ) -> dict[str, Any]:
     """Return the content of ``overfitting.json``: verdict, hurdle and each subject's odds.
 
-    ``returns`` has ``timestamp`` and a column of train returns per trial that did not fail.
+    ``returns`` has a column of train returns per trial that did not fail.
     """
     tried = trials_tried + len(search.weights)
-    sharpes = [overfitting.moments(series).sharpe for series in returns.drop("timestamp")]
+    sharpes = [overfitting.moments(series).sharpe for series in returns]
     deviation = overfitting.sharpe_dispersion(sharpes)
     chosen = {period: search.results[period][search.row] for period in (TRAIN, SELECT)}
     judged = {ENSEMBLE: chosen[TRAIN], baselines.single: baselines.results["best_single"][TRAIN]}
+    shared = _of_the_sweep(trip, returns, baselines)
     subjects = {
         name: overfitting.judge(
             result.returns["return"],
@@ -39,6 +55,7 @@ def judge(
             sharpe_deviation=deviation,
             mean_correlation=mean_correlation,
         )
+        | shared
         for name, result in judged.items()
     }
     hurdle = overfitting.expected_maximum_sharpe(tried, deviation=deviation)
@@ -60,6 +77,29 @@ def judge(
         "luck_hurdle": hurdle * math.sqrt(trip.config.data.periods_per_year),
         "subjects": subjects,
     }
+
+
+def _of_the_sweep(trip: Trip, returns: pl.DataFrame, baselines: Baselines) -> dict[str, float | None]:
+    """What is true of choosing the best of these trials at all, whoever was chosen."""
+    luck, seed = trip.config.luck, trip.config.seed
+    matrix = returns.to_numpy()
+    held = baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy()
+    splits = _splits(matrix, blocks=luck.blocks, metric=trip.config.metric)
+    superior = superior_predictive_ability(matrix, held, draws=luck.draws, seed=seed)
+    return {
+        "pbo": splits.probability,
+        "probability_of_loss": splits.loss,
+        "degradation_slope": splits.slope,
+        "spa_p_value": superior.consistent if superior else None,
+        "reality_check_p_value": reality_check(matrix, held, draws=luck.draws, seed=seed),
+    }
+
+
+def _splits(returns: Matrix, *, blocks: int, metric: str) -> Overfitting:
+    """Split by the configured metric, or by the one that ranks bars the same way."""
+    if metric == "max_drawdown":
+        return probability_of_overfitting_by(returns, deepest_drawdowns, blocks=blocks)
+    return probability_of_overfitting(returns, blocks=blocks, metric=RANKED_BY.get(metric, "sharpe_ratio"))
 
 
 def _sharpe(result: Result) -> float | None:

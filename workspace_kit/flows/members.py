@@ -7,7 +7,7 @@ import polars as pl
 
 from workspace_kit.analysis.ensemble import switch
 from workspace_kit.analysis.regimes import label_at
-from workspace_kit.analysis.replay import Bars, Replay, replay, targets
+from workspace_kit.analysis.replay import Bars, Matrix, targets
 from workspace_kit.analysis.selection import best_trial
 from workspace_kit.config import Config
 from workspace_kit.errors import DataError
@@ -61,15 +61,15 @@ def followed(members: Iterable[Member]) -> list[str]:
     return list(dict.fromkeys(trial for member in members for trial in member.trials))
 
 
-def replay_members(
+def member_targets(
     members: Sequence[Member],
     signals: Mapping[str, pl.DataFrame],
     bars: Bars,
     labels: pl.DataFrame,
     *,
     config: Config,
-) -> dict[str, Replay]:
-    """Replay each member over a period: it holds what its winner for the regime known at each close holds."""
+) -> list[Matrix]:
+    """Return each member's targets: at each close those of its winner for the regime known then."""
     last = bars.timestamps.max()
     wanted = {
         trial: targets(
@@ -78,11 +78,4 @@ def replay_members(
         for trial, rows in signals.items()
     }
     known = label_at(bars.timestamps, labels)["regime"].to_list()
-    return {
-        member.name: replay(
-            switch(wanted, known, member.winners, otherwise=member.otherwise),
-            bars,
-            execution=config.execution,
-        )
-        for member in members
-    }
+    return [switch(wanted, known, each.winners, otherwise=each.otherwise) for each in members]

@@ -5,6 +5,7 @@ import polars as pl
 
 from workspace_kit.analysis.selection import best_parameters
 from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.flows.evidence import RegimeEvidence
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.provenance import analysis_metadata
 from workspace_kit.flows.trip import Trip
@@ -22,13 +23,17 @@ def regime_study(trip: Trip, _journal: Journal) -> None:
     with open_catalog(workspace.root, [workspace.id]) as catalog:
         by_regime = catalog.answer("performance_by_regime")
         trials = catalog.answer("trials_on_train")
+        labels = catalog.answer("regime_labels")
+    evidence = RegimeEvidence(trip, labels, by_regime, tried=trials.height)
     best = best_parameters(
         by_regime,
         trials,
         metric=config.metric,
         minimum_bars=config.minimum_bars,
         minimum=config.regimes.minimum,
+        interval=evidence.interval,
     )
+    winners = best["regime_optimal_params"]
     metadata = analysis_metadata(
         trip,
         method="regime_classification",
@@ -42,7 +47,7 @@ def regime_study(trip: Trip, _journal: Journal) -> None:
         workspace,
         names.ANALYSIS,
         DOCUMENT,
-        {**best, "analysis_metadata": metadata},
+        {**best, "overfitting": evidence.odds(winners), "analysis_metadata": metadata},
         written_at=trip.now,
         durability=config.durability,
     )

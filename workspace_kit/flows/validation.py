@@ -7,7 +7,8 @@ import polars as pl
 
 from workspace_kit import clock
 from workspace_kit.analysis.ensemble import check_weights
-from workspace_kit.flows.blend import Matrix, Result, blend, result_of, weighed
+from workspace_kit.analysis.replay import Matrix
+from workspace_kit.flows.blend import Result, blend, result_of, weighed
 from workspace_kit.flows.discovery import candidates_of, labels_until
 from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
 from workspace_kit.flows.journal import Journal

@@ -37,12 +37,14 @@ def write_checkpoint(
     """Record what the workspace holds, after bringing all of it to the device where ``sync`` asks so."""
     earlier = checkpoints(workspace)
     covered = list(_cover(files, sync=sync))
+    for folder in sorted({str(each["path"]).partition("/")[0] for each in covered}) if sync else ():
+        storage.sync_folder(workspace.path / folder)
     content: dict[str, object] = {
         "format": FORMAT,
-        "seq": len(earlier) + 1,
+        "seq": max(map(_seq, earlier), default=0) + 1,
         "phase": phase,
         "timestamp": clock.text(written_at),
-        "previous": earlier[-1]["digest"] if earlier else None,
+        "previous": earlier[-1].get("digest") if earlier else None,
         "state": dict(state),
         "completed_trials": list(completed_trials),
         "workspace_hash": workspace_hash(covered),
@@ -54,10 +56,15 @@ def write_checkpoint(
 
 
 def checkpoints(workspace: Workspace) -> list[dict[str, Any]]:
-    """Every checkpoint of a workspace, oldest first."""
+    """Every checkpoint of a workspace, oldest first; those without a number, from elsewhere, before all."""
     folder = workspace.path / names.CHECKPOINT.folder
     found = (document_of(path) for path in sorted(folder.glob(f"*{names.CHECKPOINT.suffix}")))
-    return sorted(found, key=lambda each: each.get("seq", 0))
+    return sorted(found, key=_seq)
+
+
+def _seq(checkpoint: Mapping[str, Any]) -> int:
+    seq = checkpoint.get("seq")
+    return seq if isinstance(seq, int) else 0
 
 
 def workspace_hash(covered: Iterable[Mapping[str, object]]) -> str:
@@ -68,12 +75,15 @@ def workspace_hash(covered: Iterable[Mapping[str, object]]) -> str:
 
 def _cover(files: pl.DataFrame, *, sync: bool) -> Iterable[dict[str, object]]:
     lasting = files.filter(~pl.col("kind").is_in(_ASIDE)).sort("path")
-    for kind, path, modified_ns in lasting.select("kind", "path", "modified_ns").iter_rows():
+    for kind, name, modified_ns in lasting.select("kind", "path", "modified_ns").iter_rows():
+        path = Path(name)
+        if path.is_symlink() or not path.is_file():
+            continue
         if sync:
-            storage.sync_file(Path(path))
-        data = read_bytes(Path(path))
+            storage.sync_file(path)
+        data = read_bytes(path)
         yield {
-            "path": "/".join(Path(path).parts[-2:]),
+            "path": "/".join(path.parts[-2:]),
             "kind": "mutable" if kind in _MUTABLE else "append" if kind in _APPENDED else "replace",
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),

@@ -299,6 +299,9 @@ def _returns(document: Document, data: bytes) -> Rows:
                 yield "returns", {"series": series, "timestamp": instant, "return": _cell(document, value)}
 
 
+_KIND_OF = {names.RETURN_CORRELATIONS: "returns", names.POSITION_CORRELATIONS: "positions"}
+
+
 def _correlations(document: Document, data: bytes) -> Rows:
     """Read each pair once; how many bars they rest on stands in the file beside the matrix."""
     for row in _csv(data):
@@ -308,7 +311,7 @@ def _correlations(document: Document, data: bytes) -> Rows:
             yield (
                 "correlations",
                 {
-                    "kind": "returns",
+                    "kind": _KIND_OF[document.key],
                     "trial_a": trial,
                     "trial_b": other,
                     "correlation": _cell(document, value),
@@ -320,7 +323,8 @@ def _correlations(document: Document, data: bytes) -> Rows:
 _TABLE_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {
     "regimes": _regimes,
     "returns": _returns,
-    "correlation_matrix": _correlations,
+    names.RETURN_CORRELATIONS: _correlations,
+    names.POSITION_CORRELATIONS: _correlations,
 }
 
 

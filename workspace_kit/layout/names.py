@@ -16,6 +16,7 @@ FOLDERS = ("signals", "performance", "analysis", "metadata", "checkpoints", "vis
 DERIVED = ".workspace_kit"
 UNKNOWN = "unknown"
 DEFAULT_ROOT = Path("results")
+RETURN_CORRELATIONS, POSITION_CORRELATIONS = "correlation_matrix", "position_correlation_matrix"
 
 
 @dataclass(frozen=True, slots=True)

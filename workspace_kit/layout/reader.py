@@ -119,7 +119,7 @@ def log_of(workspace: Workspace) -> list[Any]:
 
 def _content(path: Path, kind: type[T], expected: str) -> T:
     try:
-        content = parse_json(read_bytes(path, at_most=MAX_DOCUMENT))
+        content = parse_json(_read_inside(path))
     except (ValueError, RecursionError) as error:
         raise FileDamaged(
             str(path), found=str(error), expected=expected, remedy="restore the file"
@@ -129,6 +129,13 @@ def _content(path: Path, kind: type[T], expected: str) -> T:
             str(path), found=type(content).__name__, expected=expected, remedy="restore the file"
         )
     return content
+
+
+def _read_inside(path: Path) -> bytes:
+    """Read a document; its folder may be no link, which would lead out of the workspace."""
+    if path.parent.is_symlink():
+        raise _unreadable(path.parent, "a symbolic link")
+    return read_bytes(path, at_most=MAX_DOCUMENT)
 
 
 def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
@@ -181,7 +188,7 @@ def zone_of(workspace: Path) -> Zone:
     A configuration that cannot be meant is a fault of its own file.
     """
     try:
-        text = read_bytes(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
+        text = _read_inside(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
         return declared_zone(load_yaml(text, where=str(workspace)), where=str(workspace))
     except WorkspaceKitError:
         return UTC

@@ -9,6 +9,7 @@ import polars as pl
 
 from workspace_kit import clock, storage
 from workspace_kit.config import DEFAULT_DURABILITY, Durability
+from workspace_kit.errors import StorageError
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json, encode_table
 from workspace_kit.layout.lines import encode_signal, encode_signals
@@ -43,7 +44,7 @@ class SignalWriter:
             self._append(self._path(trial_id), encode_signals(signals, strategy=strategy))
 
     def _path(self, trial_id: int | str) -> Path:
-        return names.SIGNALS.path(self.workspace, names.trial_id(trial_id))
+        return _inside(names.SIGNALS.path(self.workspace, names.trial_id(trial_id)))
 
     def _append(self, path: Path, records: bytes) -> None:
         storage.make_folder(path.parent)
@@ -61,7 +62,7 @@ def write_signal_file(
 ) -> dict[str, object]:
     """Put all signals of one trial in place; returns what a performance document records of them."""
     data = encode_signals(signals, strategy=strategy)
-    storage.replace(workspace.file(kind, key), data, sync=durability == "always")
+    storage.replace(_inside(workspace.file(kind, key)), data, sync=durability == "always")
     return {"rows": signals.height, "sha256": hashlib.sha256(data).hexdigest()}
 
 
@@ -75,14 +76,14 @@ def write_document(
     durability: Durability,
 ) -> Path:
     """Put a JSON document in place, with its version and time."""
-    path = workspace.file(kind, key)
+    path = _inside(workspace.file(kind, key))
     storage.replace(path, encode_document(content, written_at=written_at), sync=durability == "always")
     return path
 
 
 def write_table(workspace: Workspace, key: str, frame: pl.DataFrame, *, durability: Durability) -> Path:
     """Put a frame in place as CSV under ``analysis/``."""
-    path = workspace.file(names.ANALYSIS_TABLE, key)
+    path = _inside(workspace.file(names.ANALYSIS_TABLE, key))
     storage.replace(path, encode_table(frame), sync=durability == "always")
     return path
 
@@ -92,7 +93,7 @@ def write_file(
 ) -> Path:
     """Put finished bytes, such as a picture or a page, in place, or under the same name into ``out``."""
     place = workspace.file(kind, key)
-    path = out / place.name if out else place
+    path = out / place.name if out else _inside(place)
     storage.make_folder(path.parent)
     storage.replace(path, data, sync=False)
     return path
@@ -103,5 +104,17 @@ def log_event(
 ) -> None:
     """Add one event to ``metadata/execution_log.json``."""
     entry = {"at": clock.text(at), "phase": phase, "event": event, "trial_id": trial_id, "detail": detail}
-    path = workspace.file(names.METADATA, "execution_log")
+    path = _inside(workspace.file(names.METADATA, "execution_log"))
     storage.replace(path, encode_json([*log_of(workspace), entry]), sync=False)
+
+
+def _inside(path: Path) -> Path:
+    """Return the path, unless its folder is a link and would lead out of the workspace."""
+    if path.parent.is_symlink():
+        raise StorageError(
+            str(path.parent),
+            found="a symbolic link",
+            expected="a folder of the workspace",
+            remedy="put a folder in its place",
+        )
+    return path

@@ -1,6 +1,7 @@
-"""What the mirror holds: one row per file, and the Parquet parts that its rows lie in.
+"""What the mirror holds: one row per file, and the Parquet parts that all rows lie in.
 
-Replacing the manifest is the only commit point: parts that it does not name do not exist.
+Replacing the manifest is the only commit point: parts that it does not name do not exist. It is sealed by
+its own digest, and the name of a part tells the digest of the part's bytes: nothing damaged is ever parsed.
 """
 
 import hashlib
@@ -15,12 +16,12 @@ from pathlib import Path
 import polars as pl
 
 from workspace_kit import storage
-from workspace_kit.schema import INVENTORY, MIRRORED
+from workspace_kit.errors import FileDamaged
+from workspace_kit.schema import FORMAT_VERSION, INVENTORY, MIRRORED
 
-MANIFEST = "manifest.parquet"
-# A mirror of other columns than today's is worth nothing: it is built anew, never converted.
-VERSION = hashlib.sha256(repr([(name, table.types) for name, table in MIRRORED.items()]).encode()).hexdigest()
-_PARTS, _VERSION = "parts", "version"
+MANIFEST = "manifest.json"
+FILES = "files"
+STORED = {**MIRRORED, FILES: INVENTORY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,6 @@ class Parts:
 
     def paths(self, table: str) -> list[Path]:
         """Parquet files of a table; never none, so that an empty table keeps its types."""
-        if table == "files":
-            return [self.folder / MANIFEST]
         named = [self.tables[table], *(self.signals.values() if table == "signals" else ())]
         return [self.folder / name for name in named]
 
@@ -55,25 +54,75 @@ def mirror_folder(root: Path) -> Path:
     return cache / "workspace_kit" / digest
 
 
+def empty(folder: Path) -> Parts:
+    """Return the mirror of no file."""
+    return Parts(folder, INVENTORY.empty(), {}, {})
+
+
 def load(folder: Path) -> Parts:
     """Return the mirror as last committed; an absent, damaged or older one is empty."""
     try:
-        data = (folder / MANIFEST).read_bytes()
-        metadata = pl.read_parquet_metadata(io.BytesIO(data))
-        parts = json.loads(metadata[_PARTS])
-        files = pl.read_parquet(data)
-        known = Parts(folder, INVENTORY.check(files, where=str(folder)), parts["tables"], parts["signals"])
-        is_whole = metadata[_VERSION] == VERSION and set(known.tables) == set(MIRRORED)
-        if is_whole and all(path.exists() for table in MIRRORED for path in known.paths(table)):
-            return known
-    except (OSError, KeyError, ValueError, TypeError, pl.exceptions.PolarsError):
+        told = json.loads((folder / MANIFEST).read_bytes())
+        content = told["content"]
+        if told["digest"] == _seal(content) and content["schema"] == _schema():
+            files = read_part(folder, content["tables"][FILES])
+            parts = Parts(folder, files, content["tables"], content["signals"])
+            if _sizes(parts) == content["bytes"]:
+                return parts
+    except (OSError, LookupError, ValueError, TypeError, RecursionError, FileDamaged):
         pass
-    return Parts(folder, INVENTORY.empty(), {}, {})
+    return empty(folder)
 
 
 def commit(parts: Parts) -> None:
     """Make these parts the mirror."""
-    named = json.dumps({"tables": dict(parts.tables), "signals": dict(parts.signals)}, sort_keys=True)
+    content = {
+        "schema": _schema(),
+        "tables": dict(parts.tables),
+        "signals": dict(parts.signals),
+        "bytes": _sizes(parts),
+    }
+    sealed = json.dumps({"content": content, "digest": _seal(content)}, indent=1)
+    storage.replace(parts.folder / MANIFEST, sealed.encode(), sync=False)
+
+
+def write_part(folder: Path, stem: str, rows: pl.DataFrame) -> str:
+    """Write rows as a part and return its name."""
     buffer = io.BytesIO()
-    parts.files.write_parquet(buffer, metadata={_PARTS: named, _VERSION: VERSION})
-    storage.replace(parts.folder / MANIFEST, buffer.getvalue(), sync=False)
+    rows.write_parquet(buffer)
+    name = f"{stem}-{_digest(buffer.getvalue())}.parquet"
+    storage.replace(folder / name, buffer.getvalue(), sync=False)
+    return name
+
+
+def read_part(folder: Path, name: str) -> pl.DataFrame:
+    """Return the rows of a part.
+
+    Raises
+    ------
+    FileDamaged
+        It is not what was written.
+    """
+    data = (folder / name).read_bytes()
+    if not name.endswith(f"-{_digest(data)}.parquet"):
+        raise FileDamaged(
+            str(folder / name), found="other bytes than were written", expected="a part", remedy="remove it"
+        )
+    return pl.read_parquet(data)
+
+
+def _sizes(parts: Parts) -> dict[str, int]:
+    return {path.name: path.stat().st_size for table in STORED for path in parts.paths(table)}
+
+
+def _schema() -> str:
+    """Identity of what is stored: a mirror with other columns is of no use."""
+    return _seal([FORMAT_VERSION, [(name, repr(table.types)) for name, table in STORED.items()]])
+
+
+def _seal(content: object) -> str:
+    return _digest(json.dumps(content, sort_keys=True).encode())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,21 +1,19 @@
 """Bring the mirror up to date with an inventory by reading only the files that changed."""
 
-import io
-import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import polars as pl
 
 from workspace_kit import storage
-from workspace_kit.mirror.manifest import MANIFEST, Parts, commit, load
-from workspace_kit.schema import MIRRORED, TEXT, natural_order
+from workspace_kit.errors import FileDamaged
+from workspace_kit.mirror.manifest import FILES, Parts, commit, empty, load, read_part, write_part
+from workspace_kit.schema import INVENTORY, MIRRORED, TEXT, natural_order
 
 Read = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
 Progress = Callable[[int, int], None]
 
 ORIGIN = "origin"
-IDENTITY = ("path", "inode", "bytes", "modified_ns", "changed_ns", "context")
 # A file that changed this shortly before it was listed may change again within the same clock tick.
 RACY_NS = 2_000_000_000
 RETIRED_AFTER_SECONDS = 7 * 86_400
@@ -40,32 +38,46 @@ def refresh(
     storage.make_folder(folder)
     with storage.locked(folder / "refresh.lock"):
         known = load(folder)
-        listed = _settled(inventory, now_ns=now_ns)
-        inside = (
-            known.files if workspaces is None else known.files.filter(pl.col("workspace").is_in(workspaces))
-        )
-        changed = inventory.join(inside, on=IDENTITY, how="anti", nulls_equal=True)
-        gone = inside.join(listed, on=IDENTITY, how="anti", nulls_equal=True)
-        if known.tables and not changed.height and not gone.height:
-            return known
-        stale = pl.concat([changed, gone])
-        fresh = _read_in_chunks(changed, read=read, progress=progress)
-        parts = Parts(
-            folder,
-            pl.concat(
-                [known.files.join(stale, on="path", how="anti"), listed.join(changed, on="path", how="semi")]
-            ).sort("path"),
-            {**known.tables, **_rewrite_tables(known, stale, fresh)},
-            _rewrite_signals(known, stale, fresh["signals"]),
-        )
-        commit(parts)
-        _retire(parts, now_ns=now_ns)
+        try:
+            parts = _refreshed(known, inventory, workspaces, read=read, now_ns=now_ns, progress=progress)
+        except FileDamaged:
+            known = empty(folder)
+            parts = _refreshed(known, inventory, workspaces, read=read, now_ns=now_ns, progress=progress)
+        if parts is not known:
+            _date_retired(known, parts, now_ns=now_ns)
+            commit(parts)
+            _remove_retired(parts, now_ns=now_ns)
         return parts
+
+
+def _refreshed(
+    known: Parts,
+    inventory: pl.DataFrame,
+    workspaces: Collection[str] | None,
+    *,
+    read: Read,
+    now_ns: int,
+    progress: Progress,
+) -> Parts:
+    """Read what changed and write the parts that hold it; the mirror as it is where nothing did."""
+    listed = _settled(inventory, now_ns=now_ns)
+    inside = known.files if workspaces is None else known.files.filter(pl.col("workspace").is_in(workspaces))
+    changed = inventory.join(inside, on=INVENTORY.names, how="anti", nulls_equal=True)
+    gone = inside.join(listed, on=INVENTORY.names, how="anti", nulls_equal=True)
+    if known.tables and not changed.height and not gone.height:
+        return known
+    stale = pl.concat([changed, gone])
+    fresh = _read_in_chunks(changed, read=read, progress=progress)
+    kept = known.files.join(stale, on="path", how="anti")
+    files = pl.concat([kept, listed.join(changed, on="path", how="semi")]).sort("path")
+    tables = {**_rewrite_tables(known, stale, fresh), FILES: write_part(known.folder, FILES, files)}
+    signals = _rewrite_signals(known, stale, fresh["signals"])
+    return Parts(known.folder, files, {**known.tables, **tables}, signals)
 
 
 def _settled(inventory: pl.DataFrame, *, now_ns: int) -> pl.DataFrame:
     """Forget the exact time of files too young to trust, so that the next look reads them again."""
-    young = pl.col("modified_ns") > now_ns - RACY_NS
+    young = pl.max_horizontal("modified_ns", "changed_ns") > now_ns - RACY_NS
     return inventory.with_columns(pl.when(young).then(-1).otherwise(pl.col("changed_ns")).alias("changed_ns"))
 
 
@@ -82,10 +94,10 @@ def _rewrite_tables(known: Parts, stale: pl.DataFrame, fresh: Mapping[str, pl.Da
     written: dict[str, str] = {}
     for name in MIRRORED:
         old = _rows(known, name)
-        kept = old.join(stale, left_on=ORIGIN, right_on="path", how="anti")
+        kept = _without(old, stale)
         gained = fresh[name].clear() if name == "signals" else fresh[name]
         if name not in known.tables or kept.height != old.height or gained.height:
-            written[name] = _write(known.folder, name, _ordered(pl.concat([kept, gained])))
+            written[name] = write_part(known.folder, name, _ordered(pl.concat([kept, gained])))
     return written
 
 
@@ -93,18 +105,14 @@ def _rewrite_signals(known: Parts, stale: pl.DataFrame, fresh: pl.DataFrame) -> 
     """Rewrite the part of each workspace whose signals changed."""
     parts = dict(known.signals)
     for workspace in stale["workspace"].unique(maintain_order=True):
-        old = (
-            pl.read_parquet((known.folder / parts[workspace]).read_bytes())
-            if workspace in parts
-            else fresh.clear()
-        )
-        kept = old.join(stale, left_on=ORIGIN, right_on="path", how="anti")
+        old = read_part(known.folder, parts[workspace]) if workspace in parts else fresh.clear()
+        kept = _without(old, stale)
         gained = fresh.filter(pl.col("workspace") == workspace)
         if kept.height == old.height and not gained.height:
             continue
         rows = pl.concat([kept, gained])
         if rows.height:
-            parts[workspace] = _write(known.folder, f"signals-{workspace}", _ordered(rows))
+            parts[workspace] = write_part(known.folder, f"signals-{workspace}", _ordered(rows))
         else:
             del parts[workspace]
     return parts
@@ -113,7 +121,11 @@ def _rewrite_signals(known: Parts, stale: pl.DataFrame, fresh: pl.DataFrame) -> 
 def _rows(known: Parts, name: str) -> pl.DataFrame:
     if name not in known.tables:
         return pl.DataFrame(schema={**MIRRORED[name].types, ORIGIN: TEXT})
-    return pl.read_parquet((known.folder / known.tables[name]).read_bytes())
+    return read_part(known.folder, known.tables[name])
+
+
+def _without(rows: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(stale, left_on=ORIGIN, right_on="path", how="anti", maintain_order="left")
 
 
 def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
@@ -122,22 +134,19 @@ def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("workspace", *trial, ORIGIN, maintain_order=True)
 
 
-def _write(folder: Path, stem: str, rows: pl.DataFrame) -> str:
-    name = f"{stem}-{secrets.token_hex(8)}.parquet"
-    buffer = io.BytesIO()
-    rows.write_parquet(buffer)
-    storage.replace(folder / name, buffer.getvalue(), sync=False)
-    return name
+def _date_retired(known: Parts, parts: Parts, *, now_ns: int) -> None:
+    """Let the week of a part that is no longer named begin now, not when it was written."""
+    for name in sorted(_named(known) - _named(parts)):
+        storage.touch(known.folder / name, at_ns=now_ns)
 
 
-def _retire(parts: Parts, *, now_ns: int) -> None:
+def _remove_retired(parts: Parts, *, now_ns: int) -> None:
     """Remove parts that no manifest has named for a week: a catalog opened earlier may still read them."""
-    named = {path.name for table in MIRRORED for path in parts.paths(table)} | {MANIFEST}
-    for path in _parquet_files(parts.folder):
-        age = now_ns / 1e9 - path.stat().st_mtime
-        if path.name not in named and age > RETIRED_AFTER_SECONDS:
+    unnamed = {path.name for path in parts.folder.glob("*.parquet")} - _named(parts)
+    for path in (parts.folder / name for name in sorted(unnamed)):
+        if now_ns / 1e9 - path.stat().st_mtime > RETIRED_AFTER_SECONDS:
             storage.remove(path)
 
 
-def _parquet_files(folder: Path) -> Iterable[Path]:
-    return sorted(folder.glob("*.parquet"))
+def _named(parts: Parts) -> set[str]:
+    return {*parts.tables.values(), *parts.signals.values()}

@@ -5,11 +5,12 @@ follows the targets. Arrays are [T, S]: T bars in order of time, S symbols in th
 """
 
 from workspace_kit.analysis.replay.accounts import Replay, replay
-from workspace_kit.analysis.replay.calendar import Bars, bars
+from workspace_kit.analysis.replay.calendar import Bars, Matrix, bars
 from workspace_kit.analysis.replay.orders import Targets, buy_and_hold, changes, dense, targets
 
 __all__ = [
     "Bars",
+    "Matrix",
     "Replay",
     "Targets",
     "bars",
