@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from workspace_kit import cli
-from workspace_kit.config import example_text
+from workspace_kit.workflow_file import example_text
 
 
 @pytest.fixture
@@ -57,7 +57,8 @@ def test_a_workflow_that_cannot_be_meant_is_one_line_and_writes_nothing(
     command, tmp_path, change, code, message
 ):
     (tmp_path / "bad.csv").write_text("timestamp,symbol,close\n2020-01-01,A,1\n2020-01-02,A,-3\n")
-    (tmp_path / "mixed.csv").write_text("timestamp,symbol,close\n2020-01-01T00:00,A,1\n2020-01-02T00:00Z,A,3\n")
+    mixed = "timestamp,symbol,close\n2020-01-01T00:00,A,1\n2020-01-02T00:00Z,A,3\n"
+    (tmp_path / "mixed.csv").write_text(mixed)
     assert change[0] in example_text()
     ended, out, err = command("run", written(tmp_path, example_text().replace(*change, 1)))
     assert (ended, out) == (code, "")
@@ -136,7 +137,8 @@ def test_show_and_report_tell_the_verdict(command, tmp_path, example):
 
 
 def test_a_users_own_strategy_runs_on_the_users_own_prices(command, tmp_path):
-    rows = [f"2020-{month:02d}-{day:02d},A,{10 + (day * month) % 7}" for month in range(1, 13) for day in range(1, 28)]
+    days = [(month, day) for month in range(1, 13) for day in range(1, 28)]
+    rows = [f"2020-{month:02d}-{day:02d},A,{10 + (day * month) % 7}" for month, day in days]
     (tmp_path / "prices.csv").write_text("timestamp,symbol,close\n" + "\n".join(rows) + "\n")
     (tmp_path / "mine.py").write_text(
         "import polars as pl\n"
@@ -152,5 +154,6 @@ strategies: [{name: alternate, function: 'mine:alternate', parameters: {every: [
 """
     code, out, err = command("run", written(tmp_path, text), "--id", "own", "--workers", "1")
     assert (code, out, err) == (0, "Report: results/own/visualizations/report.html\n", "")
-    rows = json.loads(command("sql", "select trial_id, status from performance where kind = 'trial' and period = 'train'", "--format", "json")[1])
-    assert rows == [{"trial_id": f"trial_{number}", "status": "ok"} for number in range(3)]
+    query = "select trial_id, status from performance where kind = 'trial' and period = 'train'"
+    answer = json.loads(command("sql", query, "--format", "json")[1])
+    assert answer == [{"trial_id": f"trial_{number}", "status": "ok"} for number in range(3)]

@@ -72,5 +72,7 @@ def test_importing_the_package_loads_no_engine():
     import subprocess
     import sys
 
-    script = "import sys, workspace_kit; print([m for m in ('polars', 'duckdb', 'matplotlib') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+    engines = ("polars", "duckdb", "matplotlib")
+    script = f"import sys, workspace_kit; print([name for name in {engines} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

@@ -2,10 +2,11 @@
 
 import datetime as dt
 import re
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
+from workspace_kit.errors import TimezoneError
 from workspace_kit.schema import TIME
 
 DATE, NAIVE, AWARE = "date", "naive", "aware"
@@ -106,3 +107,18 @@ def texts(column: str) -> pl.Expr:
 def moment(written: str) -> dt.datetime:
     """Read an instant that `text` wrote."""
     return dt.datetime.fromisoformat(written).astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def check_zone(name: str, *, where: str) -> ZoneInfo:
+    """Return the time zone of that name."""
+    try:
+        # Both readers of times have to know it: one reads columns, the other single times.
+        pl.Series([], dtype=pl.Datetime).dt.replace_time_zone(name)
+        return ZoneInfo(name)
+    except (pl.exceptions.ComputeError, ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise TimezoneError(
+            where,
+            found=f"{name!r}",
+            expected="an IANA zone such as UTC or America/New_York",
+            remedy="correct it",
+        ) from error

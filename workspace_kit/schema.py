@@ -73,8 +73,9 @@ class Table:
         return pl.DataFrame(schema=self.types)
 
     def frame(self, rows: list[dict[str, object]]) -> pl.DataFrame:
-        """Return rows given as dictionaries; a column that a row lacks is null, any other type an error."""
-        return pl.DataFrame(rows, schema=self.types, strict=True, orient="row") if rows else self.empty()
+        """Return rows given as dictionaries; a column a row lacks is null, another type an error."""
+        columns = {name: [row.get(name) for row in rows] for name in self.names}
+        return pl.DataFrame(columns, schema=self.types, strict=True)
 
     def check(self, frame: pl.DataFrame, *, where: str) -> pl.DataFrame:
         """Return the frame with this table's columns in order.

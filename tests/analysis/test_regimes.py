@@ -16,9 +16,10 @@ from workspace_kit.analysis.regimes import (
     label_before,
     label_regimes,
 )
-from workspace_kit.config import REGIME_METHODS, Regimes, example_text, parse_config
+from workspace_kit.config import REGIME_METHODS, Regimes
 from workspace_kit.errors import ConfigError, LookAheadError, PriceError, SchemaMismatch
 from workspace_kit.schema import BEAR, BULL, NEUTRAL, REGIMES
+from workspace_kit.workflow_file import example_text, parse_config
 
 MONTHLY = {"periods_per_year": 12.0}
 NO_TRADES = pl.DataFrame(schema={"entered_at": pl.Datetime("us"), "return": pl.Float64()})

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from workspace_kit.analysis.strategies import BUILT_IN, breakout, crossover, momentum, reversion
-from workspace_kit.config import example_text, load_yaml
 from workspace_kit.errors import SchemaMismatch, StrategyError
+from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import PRICES, STRATEGY_SIGNALS
+from workspace_kit.workflow_file import example_text
 
 FIRST = datetime.fromisoformat("2020-01-01")
 EXAMPLES = {

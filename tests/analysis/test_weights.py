@@ -78,10 +78,17 @@ def test_no_exchange_between_two_members_lowers_the_minimum_variance(seed, membe
     assert able_to_rise.size == 0 or able_to_fall.max() - able_to_rise.min() <= 1e-9 * np.trace(covariance)
 
 
-def test_a_cap_that_leaves_no_choice_is_kept_at_once(monkeypatch):
-    monkeypatch.setattr("workspace_kit.analysis.weights.EXCHANGES", 1)
+def test_a_cap_that_leaves_no_choice_is_kept():
     tight = Choices(cap=1 / 3, temperature=1.0, linkage="single")
     assert values(sample(1, 3), "minimum_variance", choices=tight) == pytest.approx([1 / 3] * 3, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("factors", [[1, -1], [1, -2], [1, 1, 1], [1, 1e-6], [1e6, -1e-6]])
+def test_members_that_hedge_or_repeat_one_another_still_have_weights(method, factors):
+    weights = values(sample(1, 1) * np.array(factors), method)
+    assert weights.min() >= 0
+    assert weights.sum() == pytest.approx(1, abs=1e-9)
 
 
 def test_minimum_variance_of_identical_members_still_ends():

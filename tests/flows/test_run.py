@@ -16,13 +16,13 @@ import yaml
 
 import workspace_kit as wk
 from workspace_kit.analysis import strategies
-from workspace_kit.config import example_text
 from workspace_kit.flows import ensemble_study
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.market import load_market
 from workspace_kit.flows.run import STEPS, read_config
 from workspace_kit.flows.trip import Trip, silent
 from workspace_kit.layout.names import Workspace
+from workspace_kit.workflow_file import example_text
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("signals", "performance", "analysis", "visualizations")
@@ -64,13 +64,6 @@ def contents(workspace: Path, *folders: str) -> dict[str, bytes]:
 
 def document(workspace: Path, name: str) -> dict:
     return json.loads((workspace / name).read_text())
-
-
-def without_digests(value: object) -> object:
-    """Leave out what may differ between runs on different prices: digests, and the prices' own."""
-    if isinstance(value, dict):
-        return {key: without_digests(each) for key, each in value.items() if "digest" not in key}
-    return [without_digests(each) for each in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("name", TREE)
@@ -209,8 +202,10 @@ def test_editing_a_query_changes_what_the_second_phase_finds(example, tmp_path, 
     shutil.copytree(example, tmp_path / "results" / example.name)
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
-        "from workspace_kit.flows.journal import Journal; from workspace_kit.flows.run import STEPS, read_config;"
-        "from workspace_kit.flows.market import load_market; from workspace_kit.flows.trip import Trip, silent;"
+        "from workspace_kit.flows.journal import Journal;"
+        "from workspace_kit.flows.run import STEPS, read_config;"
+        "from workspace_kit.flows.market import load_market;"
+        "from workspace_kit.flows.trip import Trip, silent;"
         "from workspace_kit.layout.names import Workspace;"
         "config, folder = read_config(None); workspace = Workspace(Path(sys.argv[2]), 'workflow_golden');"
         "trip = Trip(workspace, config, folder, load_market(config, folder=folder), 1, silent);"

@@ -4,6 +4,8 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from workspace_kit.report.curves import NARROW, WIDE, drawdown_chart, growth_chart, overview, rolling_chart
 from workspace_kit.report.ink import house_style
@@ -85,6 +87,17 @@ def test_periods_outside_the_bars_are_not_named():
     }
     (axes,) = growth_chart({"ensemble": series([0.01] * 24)}, periods, width=NARROW).axes
     assert [text.get_text() for text in axes.texts] == ["train"]
+
+
+@given(st.integers(1, 20_000_000), st.sampled_from([WIDE, NARROW]))
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_span_from_a_minute_to_forty_years_has_dated_ticks_and_no_warning(minutes, width):
+    times = [dt.datetime(1990, 1, 31), dt.datetime(1990, 1, 31) + dt.timedelta(minutes=minutes)]
+    frame = pl.DataFrame({"timestamp": times, "return": [0.0, 0.1]})
+    (axes,) = growth_chart({"ensemble": frame}, {}, width=width).axes
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert 1 <= len(ticks) <= 9
 
 
 def test_a_picture_of_no_returns_says_so():

@@ -6,12 +6,12 @@ from pathlib import Path
 import polars as pl
 
 from workspace_kit import storage
-from workspace_kit.config import example_text
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.pages import PAGE_KEY, verdict_of
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
+from workspace_kit.workflow_file import example_text
 
 
 def write_example(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from workspace_kit.config import Config, parse_config
+from workspace_kit.config import Config
 from workspace_kit.errors import WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.choice import EQUAL_ROW, ensemble_trial_id
@@ -23,6 +23,7 @@ from workspace_kit.prices import day_bounds
 from workspace_kit.report.page import page, performance_chart
 from workspace_kit.report.story import Story
 from workspace_kit.schema import PERIODS, TABLES
+from workspace_kit.workflow_file import parse_config
 
 CHART_KEY, PAGE_KEY = "performance_chart", "report"
 NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so nobody counted what was tried."

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from workspace_kit.config import Config, dump_config, example_text, parse_config
+from workspace_kit.config import Config
 from workspace_kit.errors import UsageError
 from workspace_kit.flows.discovery import candidates_of, discover
 from workspace_kit.flows.ensemble_study import ensemble_study
@@ -24,6 +24,7 @@ from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes
 from workspace_kit.schema import PHASES
+from workspace_kit.workflow_file import dump_config, example_text, parse_config
 
 Phase = Callable[[Trip, Journal], None]
 STEPS: Mapping[str, Phase] = dict(

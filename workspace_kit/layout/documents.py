@@ -15,12 +15,12 @@ from typing import Any
 import polars as pl
 
 from workspace_kit import clock
-from workspace_kit.config import load_yaml
 from workspace_kit.errors import UsageError
 from workspace_kit.layout import names
 from workspace_kit.layout.fields import Document
 from workspace_kit.layout.lines import BYTE_ORDER_MARK, MARK_SKIPPED, excerpt, parse_json
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
+from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import FORMAT_VERSION, METRIC_NAMES, TABLES
 
 ALL = "all"

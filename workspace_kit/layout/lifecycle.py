@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workspace_kit import storage
-from workspace_kit.config import Durability, dump_yaml
+from workspace_kit.config import Durability
 from workspace_kit.errors import NameInvalid
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json
 from workspace_kit.layout.names import Workspace
+from workspace_kit.plain_yaml import dump_yaml
 
 
 def create_workspace(

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from workspace_kit.config import load_yaml
 from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import Row, read_document
 from workspace_kit.layout.lines import parse_json, read_signals
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
+from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
 
 MAX_DOCUMENT = 64 << 20

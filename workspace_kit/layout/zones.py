@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from workspace_kit.config import ClockTime, check_zone
+from workspace_kit.clock import check_zone
+from workspace_kit.config import ClockTime
 from workspace_kit.errors import ConfigError
 
 

@@ -1,46 +1,31 @@
 """Figures over time: growth, falls, rolling figures and regimes. Each takes numbers and returns a figure."""
 
-import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from workspace_kit.report.ink import INKS, blank, colour, place
-from workspace_kit.report.series import Floats, drawdown, growth, runs, thinned, values
+from workspace_kit.report.marks import End, Periods, days_of, label_ends, mark_periods, shade
+from workspace_kit.report.series import Floats, drawdown, growth, thinned, values
 from workspace_kit.report.story import BENCHMARK, ENSEMBLE
 from workspace_kit.report.words import named, number, percent, short
-from workspace_kit.schema import BEAR, BULL
 
 Series = Mapping[str, pl.DataFrame]
-Periods = Mapping[str, tuple[dt.datetime, dt.datetime]]
 
 WIDE, NARROW = 860, 360
 _LADDERS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
-_LABEL_HEIGHT = 14.0
 _SHALLOWEST = 0.01
 # Growth beyond these is ruin or nonsense, and an axis that holds it shows nothing else.
 _DRAWABLE = (1e-9, 1e12)
 # Digits alone: names of months would follow the locale.
 _DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
-_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive, in the zone shown
 _STRANGERS = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
-
-
-class End(NamedTuple):
-    """A line's last point and the words beside it."""
-
-    height: float
-    text: str
-    ink: str
 
 
 def growth_chart(series: Series, periods: Periods, *, width: int) -> Figure:
@@ -73,8 +58,8 @@ def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
     _dress(upper, "Sharpe ratio", periods, names_periods=True)
     _dress(lower, "Volatility a year", periods, names_periods=False)
     if width == WIDE:
-        _label_ends(upper, sharpes)
-        _label_ends(lower, volatilities)
+        label_ends(upper, sharpes)
+        label_ends(lower, volatilities)
     return figure
 
 
@@ -83,7 +68,7 @@ def _draw_rolling(axes: Axes, rolling: Series, column: str, *, pixels: int) -> l
     for name, frame in rolling.items():
         known, ink = frame.drop_nulls(column), ink_of(name, rolling)
         heights = known[column].to_numpy()
-        _line(axes, _days(known["timestamp"]), heights, ink=ink, pixels=pixels)
+        _line(axes, days_of(known["timestamp"]), heights, ink=ink, pixels=pixels)
         if len(heights):
             ends.append(End(float(heights[-1]), _end_text(name), ink))
     return ends
@@ -93,7 +78,7 @@ def regimes_chart(benchmark: pl.DataFrame, regimes: pl.DataFrame, periods: Perio
     """Draw the benchmark's growth over its regimes."""
     figure = blank(width, 300 if width == WIDE else 240)
     axes = _place(figure, width=width, top=44)
-    _shade(axes, regimes)
+    shade(axes, regimes)
     _draw_growth(axes, {BENCHMARK: benchmark}, periods, pixels=width, is_labelled=width == WIDE)
     return figure
 
@@ -111,7 +96,7 @@ def overview(
         return figure
     upper = place(figure, left=56, right=160, top=112, bottom=236)
     lower = place(figure, left=56, right=160, top=440, bottom=36)
-    _shade(upper, regimes)
+    shade(upper, regimes)
     _draw_growth(upper, series, periods, pixels=2 * width, is_labelled=True)
     _draw_drawdowns(lower, falls, periods, pixels=2 * width, is_labelled=True, names_periods=False)
     return figure
@@ -129,7 +114,9 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
     for name, frame in reversed(list(series.items())):
         equity = growth(values(frame))
         alive = (equity > _DRAWABLE[0]) & (equity < _DRAWABLE[1])
-        _line(axes, _days(frame["timestamp"])[alive], equity[alive], ink=ink_of(name, series), pixels=pixels)
+        _line(
+            axes, days_of(frame["timestamp"])[alive], equity[alive], ink=ink_of(name, series), pixels=pixels
+        )
         if len(equity) and alive[-1]:
             ends.append(
                 End(float(equity[-1]), f"{_end_text(name)}  {_multiple(equity[-1])}", ink_of(name, series))
@@ -139,7 +126,7 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _multiple(value)))
     _dress(axes, "Growth of 1, log scale", periods, names_periods=True)
     if is_labelled:
-        _label_ends(axes, ends)
+        label_ends(axes, ends)
 
 
 def _draw_drawdowns(
@@ -149,7 +136,7 @@ def _draw_drawdowns(
     for order, (name, frame) in enumerate(series.items()):
         depth = drawdown(values(frame))
         known = np.isfinite(depth)
-        days, falls = thinned(_days(frame["timestamp"])[known], depth[known], pixels=pixels)
+        days, falls = thinned(days_of(frame["timestamp"])[known], depth[known], pixels=pixels)
         ink = ink_of(name, series)
         if order == 0:
             axes.fill_between(days, falls, 0.0, color=colour(ink), alpha=0.18, linewidth=0.0)
@@ -161,7 +148,7 @@ def _draw_drawdowns(
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
     _dress(axes, "Fall from the running peak", periods, names_periods=names_periods)
     if is_labelled:
-        _label_ends(axes, ends)
+        label_ends(axes, ends)
 
 
 def _line(axes: Axes, days: Floats, heights: Floats, *, ink: str, pixels: int) -> None:
@@ -207,110 +194,12 @@ def _growth_ticks(low: float, high: float) -> Sequence[float]:
 
 def _dress(axes: Axes, title: str, periods: Periods, *, names_periods: bool) -> None:
     axes.set_title(title, color=colour("muted"), pad=22 if names_periods else 8)
+    # At least two ticks: three leave spans of two to three years without any interval that fits.
     most = 8 if axes.bbox.width > NARROW else 5
-    locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=2, maxticks=most)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
         locator, formats=_DATES, zero_formats=_DATES, show_offset=False
     )
     axes.xaxis.set_major_formatter(formatter)
-    _mark_periods(axes, periods, is_named=names_periods)
-
-
-def _mark_periods(axes: Axes, periods: Periods, *, is_named: bool) -> None:
-    low, high = axes.get_xlim()
-    for name, (start, end) in periods.items():
-        first, last = ((instant - _EPOCH) / dt.timedelta(days=1) for instant in (start, end))
-        if last < low or first > high:
-            continue
-        if low < first < high:
-            axes.axvline(
-                first, color=colour("muted"), linewidth=0.8, ymax=1.0 if not is_named else 1.05, clip_on=False
-            )
-        if is_named:
-            axes.annotate(
-                name,
-                (max(first, low), 1.0),
-                xycoords=axes.get_xaxis_transform(),
-                xytext=(4, 5),
-                textcoords="offset points",
-                fontsize=11,
-                color=colour("muted"),
-            )
-    axes.set_xlim(low, high)
-
-
-def _shade(axes: Axes, regimes: pl.DataFrame) -> None:
-    """Shade bull and bear stretches behind everything else, and say above the axes which shade is which."""
-    stretches = runs(regimes)
-    for regime, right in ((BULL, -56.0), (BEAR, 0.0)):
-        spans = stretches.filter(pl.col("regime") == regime)
-        if spans.height:
-            _fill(axes, _boxes(_days(spans["start"]), _days(spans["end"])), ink=regime)
-            _beside(axes, named(regime).lower(), right, ink="muted", opacity=1.0)
-            _beside(axes, "■", right - 30.0, ink=regime, opacity=0.5)
-
-
-def _fill(axes: Axes, shape: Path, *, ink: str) -> None:
-    across = axes.get_xaxis_transform()
-    axes.add_artist(
-        PathPatch(shape, transform=across, facecolor=colour(ink), alpha=0.2, linewidth=0.0, zorder=0)
-    )
-
-
-def _beside(axes: Axes, text: str, right: float, *, ink: str, opacity: float) -> None:
-    """Write above the axes' right end, in the row of the title."""
-    axes.annotate(
-        text,
-        (1.0, 1.0),
-        xycoords="axes fraction",
-        xytext=(right, 22.0),
-        textcoords="offset points",
-        ha="right",
-        color=colour(ink),
-        alpha=opacity,
-    )
-
-
-def _boxes(left: Floats, right: Floats) -> Path:
-    """Return one outline of many boxes from the bottom to the top of the axes."""
-    corners = np.empty((len(left), 5, 2))
-    corners[:, :, 0] = np.column_stack((left, right, right, left, left))
-    corners[:, :, 1] = (0.0, 0.0, 1.0, 1.0, 0.0)
-    codes = np.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(left))
-    return Path(corners.reshape(-1, 2), codes)
-
-
-def _days(times: pl.Series) -> Floats:
-    """Return times as days since Matplotlib's epoch."""
-    return times.dt.epoch("us").to_numpy() / 86_400e6
-
-
-def _label_ends(axes: Axes, ends: Sequence[End]) -> None:
-    """Write each line's name beside its last point, apart from the others."""
-    to_pixels = axes.transData.transform
-    right = axes.get_xlim()[1]
-    wanted = sorted((float(to_pixels((right, end.height))[1]), end) for end in ends)
-    for (_, end), at in zip(wanted, _apart([height for height, _ in wanted], axes), strict=True):
-        axes.annotate(
-            end.text,
-            (1.0, 0.0),
-            xycoords="axes fraction",
-            xytext=(8, at - axes.bbox.y0),
-            textcoords="offset points",
-            color=colour(end.ink),
-            va="center",
-            annotation_clip=False,
-        )
-
-
-def _apart(heights: Sequence[float], axes: Axes) -> list[float]:
-    """Move ascending heights apart to a line's height, as little as staying inside the axes allows."""
-    placed: list[float] = []
-    for height in heights:
-        placed.append(max(height, placed[-1] + _LABEL_HEIGHT) if placed else max(height, axes.bbox.y0))
-    ceiling = axes.bbox.y1
-    for at in reversed(range(len(placed))):
-        placed[at] = min(placed[at], ceiling)
-        ceiling = placed[at] - _LABEL_HEIGHT
-    return placed
+    mark_periods(axes, periods, is_named=names_periods)

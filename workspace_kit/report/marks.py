@@ -1,0 +1,129 @@
+"""What figures over time carry besides lines: names at their ends, periods, regimes."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from workspace_kit.report.ink import colour
+from workspace_kit.report.series import Floats, runs
+from workspace_kit.report.words import named
+from workspace_kit.schema import BEAR, BULL
+
+Periods = Mapping[str, tuple[dt.datetime, dt.datetime]]
+
+_LABEL_HEIGHT = 14.0
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive, in the zone shown
+
+
+class End(NamedTuple):
+    """A line's last point and the words beside it."""
+
+    height: float
+    text: str
+    ink: str
+
+
+def mark_periods(axes: Axes, periods: Periods, *, is_named: bool) -> None:
+    """Draw a line where each period begins, with its name above the axes."""
+    low, high = axes.get_xlim()
+    for name, (start, end) in periods.items():
+        first, last = ((instant - _EPOCH) / dt.timedelta(days=1) for instant in (start, end))
+        if last < low or first > high:
+            continue
+        if low < first < high:
+            axes.axvline(
+                first, color=colour("muted"), linewidth=0.8, ymax=1.0 if not is_named else 1.05, clip_on=False
+            )
+        if is_named:
+            axes.annotate(
+                name,
+                (max(first, low), 1.0),
+                xycoords=axes.get_xaxis_transform(),
+                xytext=(4, 5),
+                textcoords="offset points",
+                fontsize=11,
+                color=colour("muted"),
+            )
+    axes.set_xlim(low, high)
+
+
+def shade(axes: Axes, regimes: pl.DataFrame) -> None:
+    """Shade bull and bear stretches behind everything else, and say above the axes which shade is which."""
+    stretches = runs(regimes)
+    for regime, right in ((BULL, -56.0), (BEAR, 0.0)):
+        spans = stretches.filter(pl.col("regime") == regime)
+        if spans.height:
+            _fill(axes, _boxes(days_of(spans["start"]), days_of(spans["end"])), ink=regime)
+            _beside(axes, named(regime).lower(), right, ink="muted", opacity=1.0)
+            _beside(axes, "■", right - 30.0, ink=regime, opacity=0.5)
+
+
+def _fill(axes: Axes, shape: Path, *, ink: str) -> None:
+    across = axes.get_xaxis_transform()
+    axes.add_artist(
+        PathPatch(shape, transform=across, facecolor=colour(ink), alpha=0.2, linewidth=0.0, zorder=0)
+    )
+
+
+def _beside(axes: Axes, text: str, right: float, *, ink: str, opacity: float) -> None:
+    """Write above the axes' right end, in the row of the title."""
+    axes.annotate(
+        text,
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(right, 22.0),
+        textcoords="offset points",
+        ha="right",
+        color=colour(ink),
+        alpha=opacity,
+    )
+
+
+def _boxes(left: Floats, right: Floats) -> Path:
+    """Return one outline of many boxes from the bottom to the top of the axes."""
+    corners = np.empty((len(left), 5, 2))
+    corners[:, :, 0] = np.column_stack((left, right, right, left, left))
+    corners[:, :, 1] = (0.0, 0.0, 1.0, 1.0, 0.0)
+    codes = np.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(left))
+    return Path(corners.reshape(-1, 2), codes)
+
+
+def days_of(times: pl.Series) -> Floats:
+    """Return times as days since Matplotlib's epoch."""
+    return times.dt.epoch("us").to_numpy() / 86_400e6
+
+
+def label_ends(axes: Axes, ends: Sequence[End]) -> None:
+    """Write each line's name beside its last point, apart from the others."""
+    to_pixels = axes.transData.transform
+    right = axes.get_xlim()[1]
+    wanted = sorted((float(to_pixels((right, end.height))[1]), end) for end in ends)
+    for (_, end), at in zip(wanted, _apart([height for height, _ in wanted], axes), strict=True):
+        axes.annotate(
+            end.text,
+            (1.0, 0.0),
+            xycoords="axes fraction",
+            xytext=(8, at - axes.bbox.y0),
+            textcoords="offset points",
+            color=colour(end.ink),
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def _apart(heights: Sequence[float], axes: Axes) -> list[float]:
+    """Move ascending heights apart to a line's height, as little as staying inside the axes allows."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + _LABEL_HEIGHT) if placed else max(height, axes.bbox.y0))
+    ceiling = axes.bbox.y1
+    for at in reversed(range(len(placed))):
+        placed[at] = min(placed[at], ceiling)
+        ceiling = placed[at] - _LABEL_HEIGHT
+    return placed

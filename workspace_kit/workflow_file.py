@@ -1,0 +1,207 @@
+"""The workflow file: YAML text to a configuration and back; errors name the key and the nearest known."""
+
+import difflib
+import itertools
+import re
+import types
+import typing
+from importlib import resources
+from typing import Annotated, Any
+
+import msgspec
+
+from workspace_kit.clock import check_zone
+from workspace_kit.config import (
+    FUNCTION,
+    REGIME_METHODS,
+    RESERVED,
+    SIMPLEX_GRID,
+    SKFOLIO_PREFIX,
+    WEIGHT_METHODS,
+    Config,
+    Periods,
+    Regimes,
+    Section,
+    Strategy,
+)
+from workspace_kit.errors import ConfigError
+from workspace_kit.plain_yaml import dump_yaml, load_yaml
+
+
+def example_text() -> str:
+    """Return the packaged example, commented."""
+    return resources.files("workspace_kit").joinpath("example.yaml").read_text(encoding="utf-8")
+
+
+def parse_config(text: str, *, where: str) -> Config:
+    """Read one workflow file.
+
+    Raises
+    ------
+    ConfigError
+        Not YAML, an unknown key (the nearest known one is named), a value of another type or out of range,
+        periods that overlap or are out of order.
+    """
+    document = load_yaml(text, where=where)
+    _refuse_unknown_keys(document, Config, where=where)
+    try:
+        config = msgspec.convert(document, Config, strict=True)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise ConfigError(
+            f"{where}, key {place.strip('.`') or '(top level)'}",
+            found=_value_at(document, place),
+            expected=_wanted(message),
+            remedy="correct the value",
+        ) from error
+    _check(config, where=where)
+    return config
+
+
+def dump_config(config: Config) -> str:
+    """Return the workflow as YAML with every default spelled out."""
+    return dump_yaml(msgspec.to_builtins(config))
+
+
+def _refuse_unknown_keys(document: object, kind: object, *, where: str, path: str = "") -> None:
+    """Walk document and type together, so that the error can name the nearest known key."""
+    for section in _sections(kind):
+        if not isinstance(document, dict):
+            continue
+        fields = typing.get_type_hints(section)
+        for key, value in document.items():
+            if key not in fields:
+                near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
+                raise ConfigError(
+                    f"{where}, key {path}{key}",
+                    found=f"an unknown key {str(key)!r}",
+                    expected=f"one of {', '.join(fields)}",
+                    remedy=f"did you mean {near[0]!r}?" if near else "remove it",
+                )
+            _refuse_unknown_keys(value, fields[key], where=where, path=f"{path}{key}.")
+    if isinstance(document, list):
+        for position, value in enumerate(document):
+            for item in _items(kind):
+                _refuse_unknown_keys(value, item, where=where, path=f"{path.rstrip('.')}[{position}].")
+
+
+def _sections(kind: object) -> list[type[Section]]:
+    return [part for part in _alternatives(kind) if isinstance(part, type) and issubclass(part, Section)]
+
+
+def _items(kind: object) -> list[object]:
+    lists = [part for part in _alternatives(kind) if typing.get_origin(part) is list]
+    return [typing.get_args(part)[0] for part in lists]
+
+
+def _alternatives(kind: object) -> list[object]:
+    if typing.get_origin(kind) is Annotated:
+        return _alternatives(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in {types.UnionType, typing.Union}:
+        return [each for part in typing.get_args(kind) for each in _alternatives(part)]
+    return [kind]
+
+
+def _value_at(document: Any, place: str) -> str:
+    """Return the value that a msgspec path such as ``.data.symbols[0]`` points at, for a message."""
+    for part in re.findall(r"[A-Za-z_]\w*|\d+", place):
+        try:
+            document = document[int(part)] if part.isdigit() else document[part]
+        except (KeyError, IndexError, TypeError):
+            break
+    return ascii(document) if len(ascii(document)) <= 80 else f"{ascii(document)[:77]}..."
+
+
+def _wanted(message: str) -> str:
+    """Return the second half of a msgspec message: what was expected."""
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
+        return f"the key {missing[1]!r} in it"
+    if message.startswith("Invalid enum value"):
+        return "one of the values that the reference lists"
+    return message.removeprefix("Expected ").partition(", got")[0].replace("`", "")
+
+
+def _check(config: Config, *, where: str) -> None:
+    """Refuse what single values cannot show."""
+    _check_periods(config.periods, where=where)
+    _check_strategies(config.strategies, where=where)
+    _check_regimes(config.regimes, where=where)
+    _check_method(config.ensemble.method, where=where)
+    check_zone(config.data.timezone, where=f"{where}, key data.timezone")
+    if config.search.method == "random" and config.search.trials is None:
+        raise ConfigError(
+            f"{where}, key search",
+            found="method random without trials",
+            expected="the number of draws per strategy",
+            remedy="add `trials: 200`, or use `method: grid`",
+        )
+
+
+def _check_method(method: str, *, where: str) -> None:
+    known = (SIMPLEX_GRID, *WEIGHT_METHODS)
+    if method not in known and not method.startswith(SKFOLIO_PREFIX):
+        near = difflib.get_close_matches(method, known, n=1, cutoff=0.5)
+        raise ConfigError(
+            f"{where}, key ensemble.method",
+            found=repr(method),
+            expected=f"one of {', '.join(known)}, or {SKFOLIO_PREFIX}Estimator",
+            remedy=f"did you mean {near[0]!r}?" if near else "correct it",
+        )
+
+
+def _check_periods(periods: Periods, *, where: str) -> None:
+    named = [(name, getattr(periods, name)) for name in periods.__struct_fields__]
+    for name, (start, end) in named:
+        if start > end:
+            raise ConfigError(
+                f"{where}, key periods.{name}",
+                found=f"{start} to {end}",
+                expected="a first day on or before the last",
+                remedy="swap them",
+            )
+    for (earlier, (_, end)), (later, (start, _)) in itertools.pairwise(named):
+        if start <= end:
+            raise ConfigError(
+                f"{where}, key periods.{later}",
+                found=f"a start on {start}, within or before {earlier}, which ends on {end}",
+                expected="disjoint periods in the order train, select, test",
+                remedy=f"let {later} start after {end}",
+            )
+
+
+def _check_strategies(strategies: list[Strategy], *, where: str) -> None:
+    names = [strategy.name for strategy in strategies]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(
+            f"{where}, key strategies",
+            found=f"the name {doubled[0]!r} twice",
+            expected="a name for each strategy",
+            remedy="rename one",
+        )
+    for position, strategy in enumerate(strategies):
+        sets = strategy.parameters if isinstance(strategy.parameters, list) else [strategy.parameters]
+        if taken := sorted(RESERVED.intersection(*[{key for one in sets for key in one}])):
+            raise ConfigError(
+                f"{where}, key strategies[{position}].parameters.{taken[0]}",
+                found="a name that result files use for something else",
+                expected=f"any name but {', '.join(sorted(RESERVED))}",
+                remedy="rename the parameter",
+            )
+
+
+def _check_regimes(regimes: Regimes, *, where: str) -> None:
+    if regimes.method not in REGIME_METHODS and not FUNCTION.fullmatch(regimes.method):
+        near = difflib.get_close_matches(regimes.method, REGIME_METHODS, n=1, cutoff=0.5)
+        raise ConfigError(
+            f"{where}, key regimes.method",
+            found=f"{regimes.method!r}",
+            expected=f"one of {', '.join(REGIME_METHODS)}, or package.module:function",
+            remedy=f"did you mean {near[0]!r}?" if near else "correct it",
+        )
+    if regimes.correction > regimes.down:
+        raise ConfigError(
+            f"{where}, key regimes.correction",
+            found=f"{regimes.correction}, deeper than down: {regimes.down}",
+            expected="a correction no deeper than the fall that makes a bear market",
+            remedy="lower correction or raise down",
+        )
