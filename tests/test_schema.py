@@ -42,7 +42,7 @@ def test_a_column_that_a_row_lacks_is_null() -> None:
     assert row == {"timestamp": None, "symbol": "A", "close": None}
 
 
-@pytest.mark.parametrize("row", [{"close": "dear"}, {"symbol": 5}, {"timestamp": "2020-01-01"}])
+@pytest.mark.parametrize("row", [{"close": "dear"}, {"symbol": 5}])
 def test_a_value_of_another_type_makes_no_row(row: dict[str, object]) -> None:
     with pytest.raises(TypeError):
         PRICES.frame([row])

@@ -1,4 +1,3 @@
-# ruff: noqa: DTZ001 - frames hold naive UTC
 """A story from seeded random numbers: SYNTHETIC, shaped like a real run, true of no market."""
 
 import datetime as dt

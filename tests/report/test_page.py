@@ -1,4 +1,3 @@
-# ruff: noqa: DTZ001 - frames hold naive UTC
 import base64
 import datetime as dt
 import hashlib
@@ -290,6 +289,17 @@ def test_later_looks_at_the_test_period_are_told(story, told):
 def test_the_fault_count_stands_on_the_first_screen(told):
     assert re.search(r"<dt>Faults</dt><dd>1</dd>", told)
     assert told.index("<dt>Faults</dt>") < told.index('id="headline"')
+
+
+def test_a_failed_trial_is_counted_and_named(story, told):
+    failed = (
+        pl.when(pl.col("trial_id") == "trial_3").then(pl.lit("failed")).otherwise("status").alias("status")
+    )
+    bent = story.table("performance").with_columns(failed)
+    html = page(replace(story, tables={"performance": bent}))
+    assert "38, 1 failed" in html
+    assert "<td>failed</td>" in html
+    assert "failed" not in told
 
 
 def test_long_tables_are_cut_and_say_so(story):

@@ -1,4 +1,3 @@
-# ruff: noqa: DTZ001 - frames hold naive UTC
 import datetime as dt
 import math
 

@@ -17,10 +17,8 @@ import polars as pl
 
 from workspace_kit.schema import COUNT, METRIC_NAMES, NUMBER, TEXT, natural_order
 
-COMPARED = ("trades", *METRIC_NAMES)
-SIDES = {"strategy": TEXT, "parameters": TEXT} | {
-    f"{name}_{side}": TEXT for side in "ab" for name in ("workspace", "trial")
-}
+_COMPARED = ("trades", *METRIC_NAMES)
+_SIDES = ("strategy", "parameters", "workspace_a", "trial_a", "workspace_b", "trial_b")
 _IDENTITY = ("strategy", "canonical", "prices_digest", "rules_digest", "_start", "_end", "_signals", "_alone")
 _SWEEP_KEY = ("strategy", "canonical", "occurrence")
 
@@ -98,24 +96,21 @@ def differences(a: Mapping[str, object], b: Mapping[str, object]) -> pl.DataFram
     )
 
 
-def canonical_json(value: object) -> str:
-    """Write plain values so that what is equal has equal text: keys sorted, 1.0 as 1."""
-    return json.dumps(_canonical(value), sort_keys=True, ensure_ascii=False)
+def canonical_json(text: str) -> str:
+    """Write JSON so that what is equal has equal text: keys sorted, 1.0 as 1."""
+    return json.dumps(json.loads(text, parse_float=_shortest), sort_keys=True, ensure_ascii=False)
 
 
-def _canonical(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _canonical(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_canonical(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _shortest(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield every value below a document with its dotted key; an empty object is a value."""
     items = _named_items(value)
     if not items:
-        yield path, canonical_json(value)
+        yield path, canonical_json(json.dumps(value))
     for key, each in items.items():
         yield from _leaves(each, f"{path}.{key}" if path else str(key))
 
@@ -131,7 +126,7 @@ def _named_items(value: object) -> Mapping[object, object]:
 
 def _in_order(trials: pl.DataFrame) -> pl.DataFrame:
     """Sort by workspace and trial, and add the parameters in canonical form."""
-    written = [None if each is None else canonical_json(json.loads(each)) for each in trials["parameters"]]
+    written = [None if each is None else canonical_json(each) for each in trials["parameters"]]
     canonical = pl.Series("canonical", written, dtype=TEXT)
     return trials.with_columns(canonical).sort("workspace", *natural_order("trial_id"))
 
@@ -178,12 +173,12 @@ def _side_by_side(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
         .join(names_b, on="pair")
         .sort("pair", "metric")
         .rename({"canonical": "parameters"})
-        .select(*SIDES, pl.col("metric").cast(TEXT), "a", "b", (pl.col("b") - pl.col("a")).alias("difference"))
+        .select(*_SIDES, pl.col("metric").cast(TEXT), "a", "b", (pl.col("b") - pl.col("a")).alias("difference"))
     )
 
 
 def _long(trials: pl.DataFrame, side: str) -> pl.DataFrame:
     """Return ``pair, metric`` and the value, metrics in their own order."""
-    numbers = trials.select("pair", pl.col(COMPARED).cast(NUMBER))
+    numbers = trials.select("pair", pl.col(_COMPARED).cast(NUMBER))
     long = numbers.unpivot(index="pair", variable_name="metric", value_name=side)
-    return long.with_columns(pl.col("metric").cast(pl.Enum(COMPARED)))
+    return long.with_columns(pl.col("metric").cast(pl.Enum(_COMPARED)))

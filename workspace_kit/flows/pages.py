@@ -11,12 +11,12 @@ from workspace_kit.config import Config
 from workspace_kit.errors import WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.choice import EQUAL_ROW, ensemble_trial_id
+from workspace_kit.flows.origins import config_of, content_of
 from workspace_kit.flows.provenance import digest_of
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import document_of, read_bytes
 from workspace_kit.layout.writer import write_file
 from workspace_kit.layout.zones import UTC
 from workspace_kit.prices import day_bounds
@@ -43,7 +43,7 @@ def write_report(workspace: Workspace | Path | str, *, out: Path | None = None) 
 def verdict_of(workspace: Workspace) -> str:
     """Return the verdict in plain words: of the ensemble, else of the sweep, else that there is none."""
     for kind, key in ((names.ANALYSIS, "overfitting"), (names.SUMMARY, "summary")):
-        if isinstance(verdict := _document(workspace, kind, key).get("verdict"), str):
+        if isinstance(verdict := content_of(workspace, kind, key).get("verdict"), str):
             return verdict
     return NO_VERDICT
 
@@ -53,9 +53,9 @@ def story_of(workspace: Workspace) -> Story:
     with open_catalog(workspace.root, [workspace.id]) as catalog:
         tables = {name: catalog.table(name) for name in TABLES if name not in {"signals", "files"}}
     about = tables["workspaces"].row(0, named=True)
-    config = _config(workspace)
+    config = config_of(workspace)
     luck, choice, validation = (
-        _document(workspace, kind, key)
+        content_of(workspace, kind, key)
         for kind, key in (
             (names.ANALYSIS, "overfitting"),
             (names.ANALYSIS, "ensemble_weights"),
@@ -82,22 +82,6 @@ def story_of(workspace: Workspace) -> Story:
     )
 
 
-def _config(workspace: Workspace) -> Config | None:
-    """Return the workspace's configuration where it is one of ours."""
-    try:
-        text = read_bytes(workspace.file(names.CONFIG, "config")).decode("utf-8", "replace")
-        return parse_config(text, where=str(workspace.path))
-    except WorkspaceKitError:
-        return None
-
-
-def _document(workspace: Workspace, kind: names.FileKind, key: str) -> dict[str, Any]:
-    try:
-        return document_of(workspace.file(kind, key))
-    except WorkspaceKitError:
-        return {}
-
-
 def _candidates(choice: Mapping[str, Any]) -> dict[str, str]:
     """Which trial stands behind which series."""
     behind = {"ensemble": choice.get("ensemble_trial"), "best_single": choice.get("best_single_trial")}
@@ -113,7 +97,7 @@ def _periods(config: Config | None) -> dict[str, tuple[dt.datetime, dt.datetime]
 
 
 def _lineage(workspace: Workspace, config: Config | None) -> dict[str, str]:
-    environment = _document(workspace, names.METADATA, "environment")
+    environment = content_of(workspace, names.METADATA, "environment")
     prices = environment.get("prices") or {}
     facts = {
         "Configuration": digest_of(msgspec.to_builtins(config)) if config else None,
@@ -139,7 +123,7 @@ def _replay_rule(config: Config) -> str:
 
 def _warnings(workspace: Workspace, validation: Mapping[str, Any]) -> list[str]:
     looks = validation.get("looks")
-    recorded = _document(workspace, names.METADATA, "environment").get("warnings") or []
+    recorded = content_of(workspace, names.METADATA, "environment").get("warnings") or []
     told = [str(each) for each in recorded]
     if isinstance(looks, int) and looks > 1:
         told.append(

@@ -256,7 +256,7 @@ def _locate(rows: pl.DataFrame, zone: Zone) -> tuple[pl.DataFrame, list[Fault]]:
     """Turn times into instants and refuse rows that name none, or an unknown action or strength."""
     form = clock.forms(rows["timestamp"])
     timed = form.is_in([clock.NAIVE, clock.AWARE])
-    mixed = timed & ~form.is_in(form.filter(timed).head(1))
+    mixed = timed & ~form.is_in(form.filter(timed).head(1).to_list())
     instants = clock.to_utc(rows["timestamp"], timezone=zone.timezone, close_time=zone.close_time)
     told = rows.with_columns(
         instants.alias("instant"),

@@ -162,13 +162,14 @@ def _trial_grid(story: Story, rows: pl.DataFrame, *, key: str, title: str) -> Gr
     periods = [*(name for name in PERIODS if name in found), *sorted(found - set(PERIODS))]
     of = {(row["trial_id"], row["period"]): row for row in rows.iter_rows(named=True)}
     best = words.period_words(first_period(story))
+    has_failed = rows.filter(pl.col("status") == "failed").height > 0
     body = tuple(
         (
             text_cell(trial["trial_id"]),
             text_cell(trial["strategy"]),
             parameters_cell(trial["parameters"]),
             *(cell for period in periods for cell in _period_cells(of.get((trial["trial_id"], period), {}))),
-            text_cell(trial["status"]),
+            *([text_cell(trial["status"])] if has_failed else []),
         )
         for trial in _ranked(story, rows).head(MOST_ROWS).iter_rows(named=True)
     )
@@ -179,7 +180,7 @@ def _trial_grid(story: Story, rows: pl.DataFrame, *, key: str, title: str) -> Gr
             for period in periods
             for head in (*map(words.named, _SHOWN), "Trades")
         ),
-        Head("Status", is_number=False),
+        *([Head("Status", is_number=False)] if has_failed else []),
     )
     caption = (
         f"{title}, best {words.named(story.metric)} over {best} first. {cut(rows['trial_id'].n_unique())}"
