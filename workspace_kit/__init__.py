@@ -2,7 +2,7 @@
 
 For a coordinator of one's own: `WorkspaceManager`, `generate_workspace_path`, `SignalWriter`, `write_trial`,
 `PerformanceReader`, `CompositeWorkspace`. For analysis: `run_workflow`, `open_workspace`, `open_catalog`,
-`write_report`. Every error is a `WorkspaceKitError`.
+`compare_workspaces`, `write_report`. Every error is a `WorkspaceKitError`.
 """
 
 import importlib
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workspace_kit.flows import CompositeWorkspace as CompositeWorkspace
     from workspace_kit.flows import PerformanceReader as PerformanceReader
     from workspace_kit.flows import WorkspaceManager as WorkspaceManager
+    from workspace_kit.flows import compare_workspaces as compare_workspaces
     from workspace_kit.flows import open_catalog as open_catalog
     from workspace_kit.flows import open_workspace as open_workspace
     from workspace_kit.flows import run_workflow as run_workflow
@@ -30,6 +31,7 @@ _HOME = {
     "WorkspaceCorruptedError": "errors",
     "WorkspaceKitError": "errors",
     "WorkspaceManager": "flows",
+    "compare_workspaces": "flows",
     "generate_workspace_path": "layout.names",
     "open_catalog": "flows",
     "open_workspace": "flows",

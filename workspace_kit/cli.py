@@ -56,7 +56,7 @@ def run(
     Example: `workspace-kit run my_workflow.yaml --results results`
     """
     if dry_run:
-        terminal.say(str(flows.cost_of_run(config, workers=workers)))
+        terminal.say(str(flows.cost_of_run(config, root=results, workers=workers)))
         return
     progress = flows.silent if quiet else terminal.progress_bar
     workspace = flows.run_workflow(
@@ -105,6 +105,22 @@ def show(workspace: str, *, results: Results = ROOT) -> None:
     for title, rows in flows.overview(results, workspace):
         terminal.say(title)
         if rows is not None:
+            terminal.write_rows(rows, "table")
+
+
+@app.command()
+def compare(a: str, b: str, *, results: Results = ROOT, form: Shape = "table") -> None:
+    """Compare two workspaces: configuration, prices, versions, trials with equal strategy and parameters.
+
+    Example: `workspace-kit compare workflow_20260101_120000_1a2b3c4d workflow_20260102_090000_5e6f7a8b`
+    """
+    comparison = flows.compare_workspaces(a, b, results)
+    if form != "table":
+        terminal.write_rows(comparison.rows, form)
+        return
+    for title, rows in flows.comparison_told(comparison):
+        terminal.say(title)
+        if rows is not None and rows.height:
             terminal.write_rows(rows, "table")
 
 

@@ -104,6 +104,12 @@ class Strategy(Section, frozen=True):
     parameters: dict[str, list[Value]] | list[dict[str, Value]] = {}
 
 
+class Discovery(Section, frozen=True):
+    """Workspaces of the same root whose trials are taken as they signalled; no strategy is run."""
+
+    sources: Annotated[list[Name], Meta(min_length=1)] = msgspec.field(name="from")
+
+
 class Search(Section, frozen=True):
     """How a parameter grid is walked: all of it, or ``trials`` seeded draws from it per strategy."""
 
@@ -192,15 +198,19 @@ class Luck(Section, frozen=True):
 
 
 class Config(Section, frozen=True):
-    """One workflow."""
+    """One workflow: what it trades when, and either strategies to try or, by ``discovery``, other's trials.
+
+    A file that only says how to analyse what another program tried has neither.
+    """
 
     data: Data
     periods: Periods
-    strategies: Annotated[list[Strategy], Meta(min_length=1)]
+    strategies: list[Strategy] = []
+    discovery: Discovery | msgspec.UnsetType = msgspec.UNSET
     name: str = "untitled"
     tags: list[str] = []
     note: str = ""
-    seed: int = 42
+    seed: Annotated[int, Meta(ge=0)] = 42
     metric: Metric = "sharpe_ratio"
     search: Search = Search()
     execution: Execution = Execution()

@@ -128,7 +128,8 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock file at ``path`` alone; the kernel lets go of it when its holder dies."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     with _opened(path, lambda: os.open(path, flags, 0o666)) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with _refusals("flock", path):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
 

@@ -6,7 +6,7 @@ import re
 import types
 import typing
 from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -48,11 +48,13 @@ def parse_config(text: str, *, where: str) -> Config:
         config = msgspec.convert(document, Config, strict=True)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
+        found, choices = _value_at(document, place), _choices(place)
+        near = difflib.get_close_matches(found.strip("'"), choices, n=1, cutoff=0.5)
         raise ConfigError(
             f"{where}, key {place.strip('.`') or '(top level)'}",
-            found=_value_at(document, place),
-            expected=_wanted(message),
-            remedy="correct the value",
+            found=found,
+            expected=_wanted(message, choices),
+            remedy=f"did you mean {near[0]!r}?" if near else "correct the value",
         ) from error
     _check(config, where=where)
     return config
@@ -68,7 +70,7 @@ def _refuse_unknown_keys(document: object, kind: object, *, where: str, path: st
     for section in _sections(kind):
         if not isinstance(document, dict):
             continue
-        fields = typing.get_type_hints(section)
+        fields = _fields(section)
         for key, value in document.items():
             if key not in fields:
                 near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
@@ -112,17 +114,67 @@ def _value_at(document: Any, place: str) -> str:
     return ascii(document) if len(ascii(document)) <= 80 else f"{ascii(document)[:77]}..."
 
 
-def _wanted(message: str) -> str:
+def _choices(place: str) -> list[str]:
+    """Return what is allowed where a msgspec path points at; none where no words are prescribed."""
+    kinds: list[object] = [Config]
+    for part in re.findall(r"[A-Za-z_]\w*|\[", place):
+        kinds = [each for kind in kinds for each in _within(kind, part)]
+    found = [each for kind in kinds for each in _alternatives(kind)]
+    words = [
+        str(word) for kind in found if typing.get_origin(kind) is Literal for word in typing.get_args(kind)
+    ]
+    plain = [typing.get_origin(kind) or kind for kind in found]
+    return [*words, *(_TYPE_NAMES[kind] for kind in plain if kind in _TYPE_NAMES)] if words else []
+
+
+_TYPE_NAMES = {int: "a whole number", list: "a list"}
+
+
+def _within(kind: object, part: str) -> list[object]:
+    """Return the types of a field of that name, or with ``[`` of an item, of a value of this type."""
+    if part == "[":
+        return _items(kind)
+    known = [_fields(section) for section in _sections(kind)]
+    return [fields[part] for fields in known if part in fields]
+
+
+def _fields(section: type[Section]) -> dict[str, object]:
+    """Return the type of each key, as the file names it."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(section)}
+
+
+def _wanted(message: str, choices: list[str]) -> str:
     """Return the second half of a msgspec message: what was expected."""
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
         return f"the key {missing[1]!r} in it"
-    if message.startswith("Invalid enum value"):
-        return "one of the values that the reference lists"
+    if choices:
+        return f"one of {', '.join(choices)}"
+    if "date" in message:
+        return "a day such as 2020-12-31"
     return message.removeprefix("Expected ").partition(", got")[0].replace("`", "")
+
+
+def require_trials(config: Config, *, where: str) -> Config:
+    """Return a configuration that says where its trials come from.
+
+    Raises
+    ------
+    ConfigError
+        It has neither strategies nor ``discovery``.
+    """
+    if config.strategies or config.discovery:
+        return config
+    raise ConfigError(
+        f"{where}, key strategies",
+        found="no strategy",
+        expected="at least one, or the workspaces to take trials from as `discovery: {from: [..]}`",
+        remedy="add one of the two",
+    )
 
 
 def _check(config: Config, *, where: str) -> None:
     """Refuse what single values cannot show."""
+    _check_discovery(config, where=where)
     _check_periods(config.periods, where=where)
     _check_strategies(config.strategies, where=where)
     _check_regimes(config.regimes, where=where)
@@ -134,6 +186,26 @@ def _check(config: Config, *, where: str) -> None:
             found="method random without trials",
             expected="the number of draws per strategy",
             remedy="add `trials: 200`, or use `method: grid`",
+        )
+
+
+def _check_discovery(config: Config, *, where: str) -> None:
+    if not config.discovery:
+        return
+    if config.strategies:
+        raise ConfigError(
+            f"{where}, key discovery",
+            found="strategies beside it",
+            expected="either strategies to run, or workspaces to take trials from",
+            remedy="remove one of the two",
+        )
+    sources = config.discovery.sources
+    if doubled := sorted({name for name in sources if sources.count(name) > 1}):
+        raise ConfigError(
+            f"{where}, key discovery.from",
+            found=f"{doubled[0]!r} twice",
+            expected="each workspace once",
+            remedy="remove the repetition",
         )
 
 
@@ -180,7 +252,7 @@ def _check_strategies(strategies: list[Strategy], *, where: str) -> None:
         )
     for position, strategy in enumerate(strategies):
         sets = strategy.parameters if isinstance(strategy.parameters, list) else [strategy.parameters]
-        if taken := sorted(RESERVED.intersection(*[{key for one in sets for key in one}])):
+        if taken := sorted(RESERVED.intersection(key for one in sets for key in one)):
             raise ConfigError(
                 f"{where}, key strategies[{position}].parameters.{taken[0]}",
                 found="a name that result files use for something else",

@@ -28,7 +28,7 @@ canonical as (
         trial_id,
         string_agg(
             concat_ws(': ', name, coalesce(cast(try_cast(written as double) as varchar), written)),
-            ', ' order by name
+            ', ' order by setting.name
         ) as settings
     from setting
     group by workspace, trial_id

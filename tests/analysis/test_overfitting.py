@@ -15,6 +15,7 @@ from workspace_kit.analysis.overfitting import (
     moments,
     probabilistic_sharpe,
     sharpe_dispersion,
+    sweep_verdict,
     verdict,
 )
 from workspace_kit.schema import TABLES
@@ -156,6 +157,17 @@ def test_the_verdict_says_it_all_in_one_sentence_and_does_not_hide_buy_and_hold(
     assert verdict("trial_3", **numbers, beats_equal_weight=True, excess_sharpe=0.1).endswith(
         "buy-and-hold: 0.10."
     )
+
+
+def test_the_sweep_is_judged_by_its_splits_and_by_buy_and_hold():
+    assert sweep_verdict(pbo=0.169, spa_p_value=1.0) == (
+        "Chosen on one half of train, the best falls below the median of the other half in 16.9 % of splits."
+        " Nothing tried is shown to beat buy-and-hold beyond luck (p = 1.00)."
+    )
+    assert sweep_verdict(pbo=None, spa_p_value=0.04) == (
+        "Something tried is shown to beat buy-and-hold beyond luck (p = 0.04)."
+    )
+    assert sweep_verdict(pbo=None, spa_p_value=None) == ""
 
 
 def test_a_verdict_without_numbers_says_that_they_are_unknown():

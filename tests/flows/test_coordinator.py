@@ -91,7 +91,7 @@ def test_signals_of_several_workspaces_say_where_they_came_from(tmp_path):
     manager = wk.WorkspaceManager(tmp_path)
     for name in ("b", "a"):
         folder = manager.create_workspace({}, name)
-        wk.write_trial(folder, 0, strategy="s", parameters={}, metrics={}, signals=frame("BUY", "SELL"))
+        wk.write_trial(folder, 0, strategy=name, parameters={}, metrics={}, signals=frame("BUY", "SELL"))
     rows = wk.CompositeWorkspace(["a", "b"], tmp_path).aggregate_signals()
     assert rows.select("workspace", "trial_id", "action").rows() == [
         (name, "trial_0", action) for name in ("a", "b") for action in ("BUY", "SELL")

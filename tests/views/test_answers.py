@@ -306,3 +306,57 @@ def test_the_same_rows_in_another_order_give_the_same_answer(name: str, tmp_path
             found.append(catalog.answer(name))
     assert found[0].equals(found[1])
     assert found[0]["trial_id"].to_list() == [f"trial_{n}" for n in range(20)]
+
+
+def test_equal_strategy_and_parameters_are_found_however_they_are_written(open_over: Open) -> None:
+    settings_of = {
+        ("a", "trial_10"): {"x": "1", "y": '"1"'},
+        ("a", "trial_2"): {"y": '"1"', "x": "1.0"},
+        ("b", "trial_0"): {"x": "1e0", "y": '"1"'},
+        ("b", "trial_1"): {"x": "1", "y": "1"},
+        ("b", "trial_2"): {"x": "true", "y": '"1"'},
+    }
+    catalog = open_over(
+        performance=[
+            trial(name, workspace=w, period=p) for w, name in settings_of for p in ("train", "select")
+        ]
+        + [trial("trial_7", workspace=w, strategy="bare", sharpe_ratio=1.5) for w in "ab"]
+        + [trial("trial_8", workspace=w, strategy=None) for w in "ab"],
+        parameters=[
+            {"workspace": w, "trial_id": name, "name": key, "value": value}
+            for (w, name), told in settings_of.items()
+            for key, value in told.items()
+        ],
+    )
+    rows = catalog.answer("same_trials").select("strategy", "tried", "workspace", "trial_id", "sharpe_ratio")
+    assert rows.rows() == [
+        ("bare", 2, "a", "trial_7", 1.5),
+        ("bare", 2, "b", "trial_7", 1.5),
+        ("m", 3, "a", "trial_2", None),
+        ("m", 3, "a", "trial_10", None),
+        ("m", 3, "b", "trial_0", None),
+    ]
+
+
+def test_equal_signals_have_equal_digests_in_any_order_and_other_signals_another(open_over: Open) -> None:
+    lines = [("BUY", "A", 0, 1.0), ("SELL", "A", 1, None), ("BUY", "B", 1, 0.5)]
+    changed = [("BUY", "A", 0, 1.0), ("SELL", "A", 1, 0.0), ("BUY", "B", 1, 0.5)]
+    given = {"trial_0": lines, "trial_1": lines[::-1], "trial_2": changed, "trial_10": [*lines, lines[0]]}
+    catalog = open_over(
+        signals=[
+            {
+                "workspace": "w",
+                "trial_id": name,
+                "timestamp": START + n * DAY,
+                "symbol": symbol,
+                "action": action,
+                "strength": strength,
+            }
+            for name, rows in given.items()
+            for action, symbol, n, strength in rows
+        ]
+    )
+    rows = catalog.answer("signal_digests")
+    assert rows.select("trial_id", "signals").rows() == [(name, len(told)) for name, told in given.items()]
+    assert rows["digest"][0] == rows["digest"][1]
+    assert rows["digest"].n_unique() == 3

@@ -78,9 +78,26 @@ def matched_trials(a: pl.DataFrame, b: pl.DataFrame) -> Matched:
     """
     first, second = _numbered(a), _numbered(b)
     partners = second.select(*_SWEEP_KEY, "_place").rename({"_place": "_partner"})
-    pairs = first.join(partners, on=_SWEEP_KEY, nulls_equal=True, maintain_order="left").with_row_index("pair")
+    pairs = first.join(partners, on=_SWEEP_KEY, nulls_equal=True, maintain_order="left").with_row_index(
+        "pair"
+    )
     others = pairs.select("pair", _place="_partner").join(second, on="_place", maintain_order="left")
     return Matched(_side_by_side(pairs, others), _unmatched(first, second), _unmatched(second, first))
+
+
+def differences_by_metric(trials: pl.DataFrame) -> pl.DataFrame:
+    """Sum `Matched.trials` up by metric.
+
+    Returns ``metric``, how many pairs were ``matched`` and ``differ``, the median of their differences and
+    the one farthest from zero, null where no pair has both numbers.
+    """
+    known = pl.col("difference").drop_nulls()
+    return trials.group_by("metric", maintain_order=True).agg(
+        pl.len().cast(COUNT).alias("matched"),
+        pl.col("a").ne_missing(pl.col("b")).sum().cast(COUNT).alias("differ"),
+        known.median().alias("median_difference"),
+        known.get(known.abs().arg_max(), null_on_oob=True).alias("largest_difference"),
+    )
 
 
 def differences(a: Mapping[str, object], b: Mapping[str, object]) -> pl.DataFrame:
@@ -106,13 +123,13 @@ def _shortest(text: str) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every value below a document with its dotted key; an empty object is a value."""
+def _leaves(value: object, path: str | None = None) -> Iterator[tuple[str, str]]:
+    """Yield every value below a document with its dotted key; an empty object inside is a value."""
     items = _named_items(value)
-    if not items:
+    if not items and path is not None:
         yield path, canonical_json(json.dumps(value))
     for key, each in items.items():
-        yield from _leaves(each, f"{path}.{key}" if path else str(key))
+        yield from _leaves(each, str(key) if path is None else f"{path}.{key}")
 
 
 def _named_items(value: object) -> Mapping[object, object]:
@@ -141,7 +158,7 @@ def _identified(trials: pl.DataFrame) -> pl.DataFrame:
         pl.when(without_rules).then("period_start").alias("_start"),
         pl.when(without_rules).then("period_end").alias("_end"),
         pl.when(without_prices).then("signals_digest").alias("_signals"),
-        pl.when(without_prices & says_nothing).then(pl.struct("workspace", "trial_id")).alias("_alone"),
+        pl.when(says_nothing).then(pl.struct("workspace", "trial_id")).alias("_alone"),
     )
 
 
@@ -173,7 +190,9 @@ def _side_by_side(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
         .join(names_b, on="pair")
         .sort("pair", "metric")
         .rename({"canonical": "parameters"})
-        .select(*_SIDES, pl.col("metric").cast(TEXT), "a", "b", (pl.col("b") - pl.col("a")).alias("difference"))
+        .select(
+            *_SIDES, pl.col("metric").cast(TEXT), "a", "b", (pl.col("b") - pl.col("a")).alias("difference")
+        )
     )
 
 

@@ -24,6 +24,8 @@ DECIMALS = 9
 PRODUCT_ERROR = 1e-13
 DIFFERENCE_ERROR = 5e-13
 WORST_CONDITION = 2.0
+# Two series more alike than this are one that was tried twice.
+NEAR_IDENTICAL = 0.9999
 
 
 class Correlations(NamedTuple):
@@ -78,6 +80,12 @@ def cluster_order(matrix: pl.DataFrame) -> list[str]:
     distance = squareform(np.sqrt((1 - values) / 2), checks=False)
     order = leaves_list(linkage(distance, method="average", optimal_ordering=True))
     return [names[leaf] for leaf in order]
+
+
+def near_identical(pairs: pl.DataFrame) -> list[list[str]]:
+    """Return the pairs of `correlations` that are hardly two: those correlated above `NEAR_IDENTICAL`."""
+    alike = pairs.filter(pl.col("correlation") > NEAR_IDENTICAL)
+    return [list(pair) for pair in alike.select("trial_a", "trial_b").iter_rows()]
 
 
 def _natural(names: list[str]) -> list[str]:

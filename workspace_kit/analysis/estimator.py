@@ -26,7 +26,7 @@ def estimated_weights(returns: Array, *, estimator: str) -> Array:
     ConfigError
         skfolio is not installed, has no estimator of this name, or its weights are short or do not sum to 1.
     """
-    weights = np.asarray(_estimator(estimator)().fit(returns).weights_, dtype=np.float64)
+    weights = np.asarray(find_estimator(estimator)().fit(returns).weights_, dtype=np.float64)
     if (weights < -TOLERANCE).any() or abs(weights.sum() - 1) > TOLERANCE:
         found = f"weights {weights.round(4).tolist()}"
         raise _refused(estimator, found=found, expected="long weights that sum to 1")
@@ -34,7 +34,8 @@ def estimated_weights(returns: Array, *, estimator: str) -> Array:
     return np.asarray(kept / kept.sum(), dtype=np.float64)
 
 
-def _estimator(name: str) -> Any:
+def find_estimator(name: str) -> Any:
+    """Return the skfolio estimator of that name; a ConfigError where there is none."""
     if importlib.util.find_spec(PACKAGE) is None:
         raise _refused(name, found="no package skfolio", expected="pip install 'workspace-kit[skfolio]'")
     optimization = importlib.import_module(f"{PACKAGE}.optimization")

@@ -173,6 +173,20 @@ def verdict(
     return " ".join(filter(None, sentences))
 
 
+def sweep_verdict(*, pbo: float | None, spa_p_value: float | None) -> str:
+    """Return what choosing the best of a sweep is worth in plain words, empty where nothing is known."""
+    sentences = []
+    if pbo is not None:
+        sentences.append(
+            f"Chosen on one half of train, the best falls below the median of the other half in"
+            f" {_percent(pbo)} of splits."
+        )
+    if spa_p_value is not None:
+        shown = "Something" if spa_p_value < 1 - CONFIDENCE else "Nothing"
+        sentences.append(f"{shown} tried is shown to beat buy-and-hold beyond luck (p = {spa_p_value:.2f}).")
+    return " ".join(sentences)
+
+
 def _spread(sharpe: float, *, skewness: float, kurtosis: float) -> float:
     """Sampling variance of a Sharpe ratio, times the bars less one."""
     return 1 - skewness * sharpe + (kurtosis - 1) / 4 * sharpe**2

@@ -98,7 +98,7 @@ def by_regime(
     LookAheadError
         The labels are ex post: nobody could have traded on them.
     """
-    _refuse_hindsight(labels)
+    refuse_hindsight(labels)
     bars = returns.sort("timestamp").select("return", label_before(returns["timestamp"], labels)["regime"])
     bars = bars.with_columns(pl.col("regime").rle_id().alias("episode"))
     entered = trades.sort("entered_at", maintain_order=True)
@@ -281,7 +281,8 @@ def _known(timestamps: pl.Series, labels: pl.DataFrame, *, strictly_before: bool
     )
 
 
-def _refuse_hindsight(labels: pl.DataFrame) -> None:
+def refuse_hindsight(labels: pl.DataFrame) -> None:
+    """Raise a LookAheadError where labels are ex post: nobody could have traded on them."""
     if (labels["basis"] == EX_POST).any():
         raise LookAheadError(
             "regime labels",

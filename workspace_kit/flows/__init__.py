@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workspace_kit.flows.catalogs import open_catalog as open_catalog
+    from workspace_kit.flows.comparison import compare_workspaces as compare_workspaces
+    from workspace_kit.flows.comparison import comparison_told as comparison_told
     from workspace_kit.flows.coordinator import PerformanceReader as PerformanceReader
     from workspace_kit.flows.coordinator import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows.coordinator import write_trial as write_trial
@@ -28,6 +30,8 @@ _HOME = {
     "PerformanceReader": "coordinator",
     "WorkspaceManager": "coordinator",
     "closing_line": "housekeeping",
+    "compare_workspaces": "comparison",
+    "comparison_told": "comparison",
     "cost_of_run": "estimate",
     "open_catalog": "catalogs",
     "open_workspace": "studies",

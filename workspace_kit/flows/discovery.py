@@ -1,17 +1,20 @@
-"""Phase 1: try every strategy with every parameter set, over train and select."""
+"""Phase 1: try every strategy with every parameter set, or replay others' trials, over train and select."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from workspace_kit.analysis.regimes import METHODS, label_regimes
+from workspace_kit.analysis.regimes import METHODS, label_regimes, refuse_hindsight
 from workspace_kit.analysis.search import Candidate, candidates
 from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.config import Config
 from workspace_kit.flows.functions import find_function
+from workspace_kit.flows.inherited import inherited_trials
 from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.market import Market
 from workspace_kit.flows.summary import summarise_sweep
-from workspace_kit.flows.trial import Setting, run_trial
+from workspace_kit.flows.trial import Setting, Trial, run_trial
 from workspace_kit.flows.trip import Trip
 from workspace_kit.flows.workers import each
 from workspace_kit.layout.writer import write_table
@@ -22,10 +25,10 @@ PHASE = "phase_1"
 
 def discover(trip: Trip, journal: Journal) -> None:
     """Label the regimes, then run every trial that has no complete result yet."""
-    labels = labels_until(trip, SELECT)
+    labels = labels_until(trip.market, SELECT, folder=trip.folder)
     write_table(trip.workspace, "regimes", labels, durability=trip.config.durability)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
-    wanted = candidates_of(trip.config, folder=trip.folder)
+    wanted = trials_of(trip.market, folder=trip.folder, root=trip.workspace.root)
     with trip.reporter("trials", len(wanted)) as step:
         for outcome in each(run_trial, wanted, shared=setting, workers=trip.workers):
             journal.trial(outcome)
@@ -33,8 +36,15 @@ def discover(trip: Trip, journal: Journal) -> None:
     summarise_sweep(trip)
 
 
+def trials_of(market: Market, *, folder: Path, root: Path) -> Sequence[Trial]:
+    """Return every trial of the workflow: those of its strategies, or of other workspaces of the root."""
+    if market.config.discovery:
+        return inherited_trials(market.config.discovery.sources, root=root, market=market)
+    return candidates_of(market.config, folder=folder)
+
+
 def candidates_of(config: Config, *, folder: Path) -> list[Candidate]:
-    """Return every trial of the workflow, after making sure that each strategy can be imported."""
+    """Return every trial of the strategies, after making sure that each strategy can be imported."""
     for strategy in config.strategies:
         find_function(
             strategy.function, folder=folder, built_in=BUILT_IN, where=f"strategy {strategy.name!r}"
@@ -42,16 +52,22 @@ def candidates_of(config: Config, *, folder: Path) -> list[Candidate]:
     return candidates(config.strategies, search=config.search, seed=config.seed)
 
 
-def labels_until(trip: Trip, period: str) -> pl.DataFrame:
-    """Label the benchmark's bars up to a period's end; a label rests on nothing later than its bar."""
-    config, market = trip.config, trip.market
-    method = config.regimes.method
+def labels_until(market: Market, period: str, *, folder: Path) -> pl.DataFrame:
+    """Label the benchmark's bars up to a period's end; a label rests on nothing later than its bar.
+
+    Raises
+    ------
+    LookAheadError
+        The method looks ahead, or a labeller of one's own is found to.
+    """
+    data, regimes = market.config.data, market.config.regimes
+    method = regimes.method
     labeller = (
         None
         if method in METHODS
-        else find_function(method, folder=trip.folder, built_in={}, where="regimes.method")
+        else find_function(method, folder=folder, built_in={}, where="regimes.method")
     )
     known = market.benchmark.filter(pl.col("timestamp") <= market.bounds[period][1])
-    return label_regimes(
-        known, regimes=config.regimes, periods_per_year=config.data.periods_per_year, labeller=labeller
-    )
+    labels = label_regimes(known, regimes=regimes, periods_per_year=data.periods_per_year, labeller=labeller)
+    refuse_hindsight(labels)
+    return labels

@@ -7,22 +7,25 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from workspace_kit.analysis.correlation import correlations
+from workspace_kit.analysis.correlation import correlations, near_identical
 from workspace_kit.analysis.ensemble import (
     choose,
+    effective_members,
     round_weights,
     simplex_grid,
     simplex_sample,
     simplex_size,
 )
-from workspace_kit.analysis.estimator import estimated_weights
+from workspace_kit.analysis.estimator import estimated_weights, find_estimator
 from workspace_kit.analysis.replay import Matrix, Replay
 from workspace_kit.analysis.selection import best_trial
 from workspace_kit.analysis.weights import Choices, weigh_members
-from workspace_kit.config import SIMPLEX_GRID, SKFOLIO_PREFIX
+from workspace_kit.config import SIMPLEX_GRID, SKFOLIO_PREFIX, Config
+from workspace_kit.errors import ConfigError
 from workspace_kit.flows.blend import Blend, Result, blend, result_of, weighed
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.choice import EQUAL_ROW, Baselines, Search, ensemble_trial_id
+from workspace_kit.flows.intervals import intervals
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.luck import judge
 from workspace_kit.flows.members import Member, followed, members_of
@@ -79,7 +82,30 @@ def ensemble_study(trip: Trip, _journal: Journal) -> None:
     )
     _save(trip, "overfitting", {**luck, "analysis_metadata": metadata})
     chosen = _describe(trip, members, search, baselines)
+    chosen["near_identical"] = _near_identical(members, blends[TRAIN])
     _save(trip, DOCUMENT, {**chosen, "deflated": luck["subjects"]["ensemble"], "analysis_metadata": metadata})
+
+
+def check_ensemble(config: Config) -> None:
+    """Refuse, before a long sweep, what this phase could not do after it.
+
+    Raises
+    ------
+    ConfigError
+        A step that does not divide 1, or an estimator that is not there or was to keep a cap.
+    """
+    ensemble = config.ensemble
+    if ensemble.method == SIMPLEX_GRID:
+        simplex_size(1, step=ensemble.step)
+    if ensemble.method.startswith(SKFOLIO_PREFIX):
+        find_estimator(ensemble.method.removeprefix(SKFOLIO_PREFIX))
+        if ensemble.cap < 1:
+            raise ConfigError(
+                "key ensemble.cap",
+                found=f"{ensemble.cap} with {ensemble.method}",
+                expected="1: an estimator has limits of its own",
+                remedy="leave the cap out, or choose a built-in method",
+            )
 
 
 def _try_weights(trip: Trip, blends: Mapping[str, Blend]) -> Search:
@@ -182,12 +208,15 @@ def _describe(
 ) -> dict[str, object]:
     config = trip.config
     beats = search.beats(baselines.results["equal_weight"][SELECT], metric=config.metric)
+    judged = {"ensemble": search.results[SELECT][search.row]}
+    judged |= {name: results[SELECT] for name, results in baselines.results.items()}
     return {
         "weights": _by_member(members, search.weights[search.row]),
         "members": {
             each.name: {"strategy": each.strategy, **each.winners, "otherwise": each.otherwise}
             for each in members
         },
+        "effective_members": effective_members(search.weights[search.row].tolist()),
         "method": config.ensemble.method,
         "metric": config.metric,
         "mode": config.ensemble.mode,
@@ -200,9 +229,20 @@ def _describe(
             name: {period: result.row for period, result in results.items()}
             for name, results in baselines.results.items()
         },
+        "intervals": {
+            "period": SELECT,
+            **{name: intervals(each.returns["return"], config=config) for name, each in judged.items()},
+        },
         "best_single_trial": baselines.single,
         "weight_sets_tried": len(search.weights),
     }
+
+
+def _near_identical(members: Sequence[Member], over: Blend) -> list[list[str]]:
+    """Return the pairs of members that are hardly two, so that weights on both are read as one."""
+    returns = pl.DataFrame(over.returns, schema=[each.name for each in members])
+    found = correlations(returns, min_overlap=returns.height, window="common")
+    return near_identical(found.pairs)
 
 
 def _by_member(members: Sequence[Member], weights: Matrix) -> dict[str, float]:

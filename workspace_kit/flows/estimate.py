@@ -4,9 +4,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
-
-from workspace_kit.flows.discovery import candidates_of
+from workspace_kit.flows.discovery import trials_of
 from workspace_kit.flows.market import load_market
 from workspace_kit.flows.run import default_workers, read_config
 from workspace_kit.flows.trial import measured, replay_signals, signals_over
@@ -29,13 +27,13 @@ class Estimate(NamedTuple):
         )
 
 
-def cost_of_run(config: Path | str | None, *, workers: int | None) -> Estimate:
+def cost_of_run(config: Path | str | None, *, root: Path | str, workers: int | None) -> Estimate:
     """Run the first trial in memory and multiply; nothing is written."""
     told, folder = read_config(config)
     market = load_market(told, folder=folder)
-    wanted = candidates_of(told, folder=folder)
+    wanted = trials_of(market, folder=folder, root=Path(root))
     begun = time.perf_counter()
-    signals = pl.concat(signals_over(market, wanted[0], period, folder=folder) for period in (TRAIN, SELECT))
+    signals = signals_over(market, wanted[0], (TRAIN, SELECT), folder=folder)
     for period in (TRAIN, SELECT):
         measured(replay_signals(signals, market.bars(period), config=told), config=told)
     seconds = time.perf_counter() - begun

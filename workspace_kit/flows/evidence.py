@@ -8,9 +8,8 @@ from typing import Any
 import polars as pl
 
 from workspace_kit.analysis import overfitting
-from workspace_kit.analysis.bootstrap import confidence_interval
-from workspace_kit.analysis.measures import bar_measures
 from workspace_kit.analysis.regimes import label_before
+from workspace_kit.flows.intervals import interval
 from workspace_kit.flows.signals import saved_signals
 from workspace_kit.flows.trial import replay_signals
 from workspace_kit.flows.trip import Trip
@@ -34,21 +33,7 @@ class RegimeEvidence:
 
     def interval(self, trial_id: str, regime: str) -> tuple[float, float] | None:
         """Return the metric's bootstrap interval over bars of the regime; null for a metric of trades."""
-        config = self.trip.config
-        measures = bar_measures(
-            "return",
-            periods_per_year=config.data.periods_per_year,
-            risk_free_rate=config.data.risk_free_rate,
-        )
-        if config.metric not in measures:
-            return None
-        return confidence_interval(
-            self._inside(trial_id, regime),
-            measures[config.metric],
-            confidence=config.luck.confidence,
-            draws=config.luck.draws,
-            seed=config.seed,
-        )
+        return interval(self._inside(trial_id, regime), self.trip.config.metric, config=self.trip.config)
 
     def odds(self, winners: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Return what `overfitting.judge` says of each regime's winner over the regime's bars."""

@@ -9,8 +9,10 @@ from workspace_kit import storage
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.pages import PAGE_KEY, verdict_of
 from workspace_kit.flows.studies import open_workspace
+from workspace_kit.flows.validation import NO_VALIDATION
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.reader import log_of
 from workspace_kit.workflow_file import example_text
 
 
@@ -20,9 +22,11 @@ def write_example(path: Path) -> None:
 
 
 def closing_line(workspace: Workspace) -> str:
-    """Return where the result of a run is to be seen."""
+    """Return where the result of a run is to be seen, and why it ended early if it did."""
     page = workspace.file(names.PAGE, PAGE_KEY)
-    return f"Report: {page}" if page.exists() else f"Workspace: {workspace.path}"
+    told = [each["detail"] for each in log_of(workspace) if each["event"] == NO_VALIDATION]
+    place = f"Report: {page}" if page.exists() else f"Workspace: {workspace.path}"
+    return "\n".join([place, *(f"Ended after phase 3: {each}." for each in told[-1:])])
 
 
 def overview(root: Path, name: str) -> Iterator[tuple[str, pl.DataFrame | None]]:

@@ -60,16 +60,18 @@ def judge(
     }
     hurdle = overfitting.expected_maximum_sharpe(tried, deviation=deviation)
     equal, held = (baselines.results[name][SELECT] for name in ("equal_weight", "buy_and_hold"))
+    verdict = overfitting.verdict(
+        search.trial_id,
+        trials_tried=tried,
+        train_sharpe=_sharpe(chosen[TRAIN]),
+        select_sharpe=_sharpe(chosen[SELECT]),
+        dsr=subjects[ENSEMBLE]["dsr"],
+        beats_equal_weight=search.beats(equal, metric=trip.config.metric),
+        excess_sharpe=_excess(chosen[SELECT], held),
+    )
+    worth = overfitting.sweep_verdict(pbo=shared["pbo"], spa_p_value=shared["spa_p_value"])
     return {
-        "verdict": overfitting.verdict(
-            search.trial_id,
-            trials_tried=tried,
-            train_sharpe=_sharpe(chosen[TRAIN]),
-            select_sharpe=_sharpe(chosen[SELECT]),
-            dsr=subjects[ENSEMBLE]["dsr"],
-            beats_equal_weight=search.beats(equal, metric=trip.config.metric),
-            excess_sharpe=_excess(chosen[SELECT], held),
-        ),
+        "verdict": f"{verdict} {worth}".strip(),
         "trials_tried": tried,
         "weight_sets_tried": len(search.weights),
         "sharpe_deviation": deviation,

@@ -37,6 +37,11 @@ class Market:
         zone = self.config.data.timezone
         return {name: day_bounds(*getattr(self.config.periods, name), timezone=zone) for name in PERIODS}
 
+    @property
+    def benchmark_name(self) -> str:
+        """What the benchmark is: a symbol, or the index made of the traded ones."""
+        return self.config.data.benchmark or f"equal-weight index of {', '.join(self.symbols)}"
+
     def until(self, period: str) -> pl.DataFrame:
         """Prices up to a period's end: all that a strategy may see when it trades in it."""
         return self.prices.filter(pl.col("timestamp") <= self.bounds[period][1])

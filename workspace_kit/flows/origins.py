@@ -1,13 +1,13 @@
 """What the trials of a finished workspace rest on: its configuration, its prices, its rules."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
 
-from workspace_kit.config import Config, Strategy, parse_config
+from workspace_kit.config import Config
 from workspace_kit.errors import NotFound, PriceError, WorkspaceKitError
 from workspace_kit.flows.market import Market, load_market
 from workspace_kit.flows.provenance import digest_of
@@ -15,8 +15,9 @@ from workspace_kit.layout import names
 from workspace_kit.layout.names import FileKind, Workspace
 from workspace_kit.layout.reader import document_of, read_bytes
 from workspace_kit.schema import TEXT
+from workspace_kit.workflow_file import parse_config
 
-DIGESTS = {"workspace": TEXT, "strategy": TEXT, "prices_digest": TEXT, "rules_digest": TEXT}
+_DIGESTS = {"workspace": TEXT, "strategy": TEXT, "prices_digest": TEXT, "rules_digest": TEXT}
 
 
 class Origin(NamedTuple):
@@ -41,33 +42,41 @@ def origin_of(workspace: Workspace) -> Origin:
     )
 
 
-def digests_of(origins: Iterable[Origin], *, periods: Iterable[str]) -> pl.DataFrame:
-    """Return ``workspace, strategy, prices_digest, rules_digest`` for each strategy that a workspace names.
+def with_digests(
+    trials: pl.DataFrame, origins: Mapping[str, Origin], *, periods: Sequence[str]
+) -> pl.DataFrame:
+    """Add ``prices_digest`` and ``rules_digest`` to rows with ``workspace, strategy``; null where not known.
 
     Rules are all that decides numbers over those periods beside parameters and prices: the strategy's
-    function, the calendar, the symbols, the periods' bounds and the execution. Where the configuration is
-    not one of ours, the strategy is null.
+    function, the calendar, the symbols, the periods' bounds and the execution.
     """
-    named = list(periods)
+    pairs = trials.select("workspace", "strategy").unique(maintain_order=True)
     rows = [
-        (origin.workspace.id, strategy and strategy.name, origin.prices_digest, rules)
-        for origin in origins
-        for strategy, rules in _rules(origin.config, named)
+        (name, strategy, origins[name].prices_digest, _rules(origins[name].config, strategy, periods))
+        for name, strategy in pairs.iter_rows()
     ]
-    return pl.DataFrame(rows, schema=DIGESTS, orient="row")
+    digests = pl.DataFrame(rows, schema=_DIGESTS, orient="row")
+    return trials.join(
+        digests, on=["workspace", "strategy"], how="left", nulls_equal=True, maintain_order="left"
+    )
 
 
-def _rules(config: Config | None, periods: list[str]) -> list[tuple[Strategy | None, str | None]]:
-    if config is None:
-        return [(None, None)]
-    told: dict[str, Any] = msgspec.to_builtins(config)
-    data = {key: value for key, value in told["data"].items() if key != "prices"}
-    shared = {"data": data, "execution": told["execution"], "periods": [told["periods"][each] for each in periods]}
-    return [(each, digest_of({**shared, "function": each.function})) for each in config.strategies]
+def _rules(config: Config | None, strategy: str | None, periods: Sequence[str]) -> str | None:
+    functions = {each.name: each.function for each in config.strategies} if config else {}
+    if config is None or strategy not in functions:
+        return None
+    data = msgspec.to_builtins(config.data)
+    rules = {
+        "function": functions[strategy],
+        "data": {key: value for key, value in data.items() if key != "prices"},
+        "execution": msgspec.to_builtins(config.execution),
+        "periods": [msgspec.to_builtins(getattr(config.periods, name)) for name in periods],
+    }
+    return digest_of(rules)
 
 
-def markets_of(origins: Iterable[Origin]) -> dict[str, Market]:
-    """Load the prices of workspaces again, by workspace; all have to rest on the same.
+def common_market(origins: Sequence[Origin]) -> dict[str, Market]:
+    """Load the prices of workspaces again, by workspace, after making sure that all rest on the same.
 
     Raises
     ------
@@ -76,19 +85,16 @@ def markets_of(origins: Iterable[Origin]) -> dict[str, Market]:
     PriceError
         Two workspaces used different prices, or the source holds others by now; both digests are named.
     """
-    markets: dict[str, Market] = {}
-    first: Origin | None = None
     for origin in origins:
-        first = first or origin
-        markets[origin.workspace.id] = _market(origin)
-        if origin.prices_digest != first.prices_digest:
+        first, other = origins[0].prices_digest, origin.prices_digest
+        if first and other and first != other:
             raise PriceError(
-                f"workspaces {first.workspace.id} and {origin.workspace.id}",
-                found=f"prices {first.prices_digest} and {origin.prices_digest}",
+                f"workspaces {origins[0].workspace.id} and {origin.workspace.id}",
+                found=f"prices {first} and {other}",
                 expected="the same prices in both",
-                remedy="run one of the workflows again on the other's prices",
+                remedy="leave one out, or run it again on the other's prices",
             )
-    return markets
+    return {origin.workspace.id: _market(origin) for origin in origins}
 
 
 def _market(origin: Origin) -> Market:

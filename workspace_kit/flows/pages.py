@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from workspace_kit.config import Config
-from workspace_kit.errors import WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.choice import EQUAL_ROW, ensemble_trial_id
 from workspace_kit.flows.origins import config_of, content_of
@@ -23,7 +22,6 @@ from workspace_kit.prices import day_bounds
 from workspace_kit.report.page import page, performance_chart
 from workspace_kit.report.story import Story
 from workspace_kit.schema import PERIODS, TABLES
-from workspace_kit.workflow_file import parse_config
 
 CHART_KEY, PAGE_KEY = "performance_chart", "report"
 NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so nobody counted what was tried."
@@ -103,6 +101,7 @@ def _lineage(workspace: Workspace, config: Config | None) -> dict[str, str]:
         "Configuration": digest_of(msgspec.to_builtins(config)) if config else None,
         "Prices": prices.get("source"),
         "Prices digest": prices.get("digest"),
+        "Benchmark": environment.get("benchmark"),
         "Seed": config.seed if config else None,
         "Versions": ", ".join(f"{name} {each}" for name, each in (environment.get("versions") or {}).items()),
         "Python": environment.get("python"),

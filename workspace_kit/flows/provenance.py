@@ -47,7 +47,7 @@ def analysis_metadata(
 
 def environment(config: Config, *, folder: Path, market: Market) -> dict[str, object]:
     """Return what a run depends on beyond its configuration."""
-    moves = market.warnings.iter_rows(named=True)
+    caveats = [market.source] if market.source != config.data.prices else []
     return {
         "versions": versions(),
         "python": platform.python_version(),
@@ -55,7 +55,8 @@ def environment(config: Config, *, folder: Path, market: Market) -> dict[str, ob
         "config_folder": str(folder),
         "config_digest": digest_of(msgspec.to_builtins(config)),
         "prices": {"source": market.source, "digest": market.digest},
-        "warnings": [_move(each) for each in moves],
+        "benchmark": market.benchmark_name,
+        "warnings": caveats + [_move(each) for each in market.warnings.iter_rows(named=True)],
         "seed": config.seed,
         "git": _git(folder),
     }

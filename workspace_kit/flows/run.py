@@ -9,22 +9,22 @@ import msgspec
 
 from workspace_kit.config import Config
 from workspace_kit.errors import UsageError
-from workspace_kit.flows.discovery import candidates_of, discover
-from workspace_kit.flows.ensemble_study import ensemble_study
+from workspace_kit.flows.discovery import discover, labels_until, trials_of
+from workspace_kit.flows.ensemble_study import check_ensemble, ensemble_study
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.market import load_market
 from workspace_kit.flows.pages import write_report
 from workspace_kit.flows.provenance import environment
 from workspace_kit.flows.regime_study import regime_study
 from workspace_kit.flows.trip import Reporter, Trip, now, silent
-from workspace_kit.flows.validation import validate
+from workspace_kit.flows.validation import NO_VALIDATION, silent_on_test, validate
 from workspace_kit.layout.checkpoint import write_checkpoint
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes
-from workspace_kit.schema import PHASES
-from workspace_kit.workflow_file import dump_config, example_text, parse_config
+from workspace_kit.schema import PHASES, TEST
+from workspace_kit.workflow_file import dump_config, example_text, parse_config, require_trials
 
 Phase = Callable[[Trip, Journal], None]
 STEPS: Mapping[str, Phase] = dict(
@@ -80,6 +80,9 @@ def run_workflow(
     )
     journal = Journal(trip.workspace)
     for phase in PHASES[: PHASES.index(until) + 1]:
+        if STEPS[phase] is validate and (silent_ones := silent_on_test(trip)):
+            journal.note(NO_VALIDATION, f"no signal in the test period of {', '.join(silent_ones)}")
+            break
         with journal.during(phase):
             STEPS[phase](trip, journal)
             _checkpoint(trip, journal, phase)
@@ -97,6 +100,12 @@ def read_config(path: Path | str | None) -> tuple[Config, Path]:
     """Return a workflow file's content and folder; without a path the packaged example and this folder."""
     if path is None:
         return parse_config(example_text(), where=EXAMPLE), Path.cwd()
+    config, folder = read_workflow_file(path)
+    return require_trials(config, where=str(path)), folder
+
+
+def read_workflow_file(path: Path | str) -> tuple[Config, Path]:
+    """Return a workflow file's content, which may name no trials, and its folder."""
     text = read_bytes(Path(path).resolve()).decode("utf-8", "replace")
     return parse_config(text, where=str(path)), Path(path).resolve().parent
 
@@ -106,7 +115,9 @@ def _prepare(
 ) -> Trip:
     """Load and check everything that can be checked, then claim the workspace."""
     market = load_market(config, folder=folder)
-    candidates_of(config, folder=folder)
+    trials_of(market, folder=folder, root=root)
+    labels_until(market, TEST, folder=folder)
+    check_ensemble(config)
     workspace = create_workspace(
         root,
         name,

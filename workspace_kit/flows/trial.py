@@ -2,7 +2,8 @@
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,15 @@ from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.config import Config
 from workspace_kit.errors import StrategyError
 from workspace_kit.flows.functions import find_function
+from workspace_kit.flows.inherited import Inherited, inherited_signals
 from workspace_kit.flows.market import Market
 from workspace_kit.flows.trip import now, wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.names import FileKind, Workspace
 from workspace_kit.layout.writer import write_document, write_signal_file
 from workspace_kit.schema import SELECT, STRATEGY_SIGNALS, TRAIN
+
+Trial = Candidate | Inherited
 
 
 class Setting(NamedTuple):
@@ -48,18 +52,19 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def run_trial(setting: Setting, candidate: Candidate) -> Outcome:
+def run_trial(setting: Setting, trial: Trial) -> Outcome:
     """Run one trial over train and select and write its signals and performance.
 
-    Whatever a strategy raises is recorded with the trial and never stops the sweep.
+    Whatever a strategy raises is recorded with the trial and never stops the sweep; nor do signals of
+    another workspace that cannot be read or replayed.
     """
     started, begun = wall_clock(), time.perf_counter()
-    trial_id = names.trial_id(candidate.number)
+    trial_id = names.trial_id(trial.number)
     try:
-        content, error = _measured(setting, candidate, trial_id), None
+        content, error = _tried(setting, trial, trial_id), None
     except Exception as failure:
         content, error = {}, f"{type(failure).__name__}: {failure}"
-    document = {**_identity(setting, candidate, trial_id), **_outcome(content, error)}
+    document = {**_identity(setting, trial, trial_id), **_outcome(content, error)}
     durability = setting.config.durability
     write_document(
         setting.workspace, names.TRIAL, trial_id, document, written_at=now(), durability=durability
@@ -68,18 +73,16 @@ def run_trial(setting: Setting, candidate: Candidate) -> Outcome:
 
 
 def write_trial_signals(
-    setting: Setting, candidate: Candidate, periods: Sequence[str], *, kind: FileKind, key: str
+    setting: Setting, trial: Trial, periods: Sequence[str], *, kind: FileKind, key: str
 ) -> tuple[pl.DataFrame, Mapping[str, object]]:
-    """Run a strategy over periods, each with the prices up to its end, and write the signals it gives."""
-    signals = pl.concat(
-        signals_over(setting.market, candidate, period, folder=setting.folder) for period in periods
-    )
+    """Ask a trial for its signals over periods and write them."""
+    signals = signals_over(setting.market, trial, periods, folder=setting.folder)
     recorded = write_signal_file(
         setting.workspace,
         kind,
         key,
         signals,
-        strategy=candidate.strategy,
+        strategy=trial.strategy,
         durability=setting.config.durability,
     )
     return signals, recorded
@@ -115,37 +118,42 @@ def counted(replayed: Replay) -> dict[str, Any]:
     }
 
 
-def _measured(setting: Setting, candidate: Candidate, trial_id: str) -> dict[str, Any]:
-    config, market = setting.config, setting.market
-    signals, recorded = write_trial_signals(
-        setting, candidate, (TRAIN, SELECT), kind=names.SIGNALS, key=trial_id
-    )
-    train, select = (replay_signals(signals, market.bars(name), config=config) for name in (TRAIN, SELECT))
-    regimes = by_regime(
-        train.bars,
-        train.trades,
-        setting.labels,
+def measured_by_regime(
+    replayed: Replay, labels: pl.DataFrame, *, config: Config
+) -> dict[str, dict[str, float | int | None]]:
+    """Return every metric and count of a replay within each regime."""
+    return by_regime(
+        replayed.bars,
+        replayed.trades,
+        labels,
         periods_per_year=config.data.periods_per_year,
         risk_free_rate=config.data.risk_free_rate,
     )
+
+
+def _tried(setting: Setting, trial: Trial, trial_id: str) -> dict[str, Any]:
+    config, market = setting.config, setting.market
+    signals, recorded = write_trial_signals(setting, trial, (TRAIN, SELECT), kind=names.SIGNALS, key=trial_id)
+    train, select = (replay_signals(signals, market.bars(name), config=config) for name in (TRAIN, SELECT))
     return {
         "metrics": measured(train, config=config),
         **counted(train),
         "period_name": TRAIN,
         "metrics_by_period": {SELECT: {**measured(select, config=config), **counted(select)}},
-        "metrics_by_regime": regimes,
+        "metrics_by_regime": measured_by_regime(train, setting.labels, config=config),
         "signals": recorded,
     }
 
 
-def _identity(setting: Setting, candidate: Candidate, trial_id: str) -> dict[str, Any]:
+def _identity(setting: Setting, trial: Trial, trial_id: str) -> dict[str, Any]:
     return {
         "trial_id": trial_id,
         "kind": "trial",
-        "strategy": candidate.strategy,
-        "parameters": dict(candidate.parameters),
+        "strategy": trial.strategy,
+        "parameters": dict(trial.parameters),
         "symbols": list(setting.market.symbols),
         "periods_per_year": setting.config.data.periods_per_year,
+        **({"source": trial.source} if isinstance(trial, Inherited) else {}),
     }
 
 
@@ -155,14 +163,30 @@ def _outcome(content: Mapping[str, Any], error: str | None) -> dict[str, Any]:
     return {"status": "failed", "error": error, "metrics": {}, "trades": None, "period_name": TRAIN}
 
 
-def signals_over(market: Market, candidate: Candidate, period: str, *, folder: Path) -> pl.DataFrame:
-    """Return what the strategy says at each bar of the period, seeing no price after the period's end.
+def signals_over(market: Market, trial: Trial, periods: Sequence[str], *, folder: Path) -> pl.DataFrame:
+    """Return what a trial says at the bars of each period, as dense as configured, nothing known after its end.
 
     Raises
     ------
     StrategyError, SchemaMismatch
-        It did not return signals.
+        Its strategy did not return signals.
+    NotFound, FileDamaged, WorkspaceCorruptedError
+        Its signals in another workspace cannot be read, or have changed.
     """
+    say = _voice(market, trial, folder=folder)
+    thin = dense if market.config.signals == "dense" else changes
+    return pl.concat(thin(say(period), market.bars(period)) for period in periods)
+
+
+def _voice(market: Market, trial: Trial, *, folder: Path) -> Callable[[str], pl.DataFrame]:
+    """Return what gives a trial's signals up to a period's end."""
+    if not isinstance(trial, Inherited):
+        return partial(_asked, market, trial, folder)
+    said = inherited_signals(trial, market)
+    return lambda period: said.filter(pl.col("timestamp") <= market.bounds[period][1])
+
+
+def _asked(market: Market, candidate: Candidate, folder: Path, period: str) -> pl.DataFrame:
     function = find_function(
         candidate.function, folder=folder, built_in=BUILT_IN, where=f"strategy {candidate.strategy!r}"
     )
@@ -174,6 +198,4 @@ def signals_over(market: Market, candidate: Candidate, period: str, *, folder: P
             expected=f"a Polars frame with {', '.join(STRATEGY_SIGNALS.names)}",
             remedy="return one",
         )
-    checked = STRATEGY_SIGNALS.check(answer, where=f"signals of strategy {candidate.strategy!r}")
-    thin = dense if market.config.signals == "dense" else changes
-    return thin(checked, market.bars(period))
+    return STRATEGY_SIGNALS.check(answer, where=f"signals of strategy {candidate.strategy!r}")

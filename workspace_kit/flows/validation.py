@@ -11,11 +11,13 @@ from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Result, blend, result_of, weighed
 from workspace_kit.flows.discovery import candidates_of, labels_until
 from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
+from workspace_kit.flows.inherited import inherited_again, inherited_signals
+from workspace_kit.flows.intervals import intervals
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.members import Member, followed
 from workspace_kit.flows.provenance import analysis_metadata, content_digest
 from workspace_kit.flows.signals import saved_signals
-from workspace_kit.flows.trial import Setting, replay_signals, write_trial_signals
+from workspace_kit.flows.trial import Setting, Trial, replay_signals, write_trial_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
 from workspace_kit.layout.inventory import inventory, workspaces
@@ -24,6 +26,7 @@ from workspace_kit.layout.writer import write_document, write_table
 from workspace_kit.schema import PERIODS, TEST
 
 PHASE = "phase_4"
+NO_VALIDATION = "no validation"
 CANDIDATES = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
 MEMBER_FIELDS = ("strategy", "otherwise")
 
@@ -38,8 +41,8 @@ def validate(trip: Trip, _journal: Journal) -> None:
         choice["weights"], members=[each.name for each in members], where=str(choice_path)
     ).reshape(1, -1)
     single = choice["best_single_trial"]
-    labels = labels_until(trip, TEST)
-    chosen = list(dict.fromkeys([*followed(members), single]))
+    labels = labels_until(trip.market, TEST, folder=trip.folder)
+    chosen = _chosen(choice)
     fresh = _run_on_test(trip, labels, chosen)
     saved = saved_signals(trip, chosen)
     results = {
@@ -74,6 +77,19 @@ def validate(trip: Trip, _journal: Journal) -> None:
     )
 
 
+def silent_on_test(trip: Trip) -> list[str]:
+    """Return which chosen trials cannot be validated: those of other workspaces without a signal in test."""
+    if not trip.config.discovery:
+        return []
+    choice = document_of(trip.workspace.file(names.ANALYSIS, WEIGHTS_DOCUMENT))
+    within = pl.col("timestamp").is_between(*trip.market.bounds[TEST])
+    return [
+        trial
+        for trial, each in inherited_again(trip.workspace, _chosen(choice)).items()
+        if inherited_signals(each, trip.market).filter(within).is_empty()
+    ]
+
+
 def earlier_looks(trip: Trip) -> list[str]:
     """Return the other workspaces of the root that looked at an overlapping test period of these prices."""
     others = [each for each in workspaces(trip.workspace.root) if each.id != trip.workspace.id]
@@ -89,6 +105,10 @@ def earlier_looks(trip: Trip) -> list[str]:
     return looks
 
 
+def _chosen(choice: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys([*followed(_members(choice)), choice["best_single_trial"]]))
+
+
 def _members(choice: Mapping[str, Any]) -> list[Member]:
     return [
         Member(
@@ -102,8 +122,8 @@ def _members(choice: Mapping[str, Any]) -> list[Member]:
 
 
 def _run_on_test(trip: Trip, labels: pl.DataFrame, trials: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Run strategies over test and write what they signal, ``validation_N`` for trial N."""
-    by_id = {names.trial_id(each.number): each for each in candidates_of(trip.config, folder=trip.folder)}
+    """Ask trials for their signals over test and write them, ``validation_N`` for trial N."""
+    by_id = _trials_by_id(trip, trials)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
     fresh = {}
     with trip.reporter("validation", len(trials)) as step:
@@ -117,6 +137,12 @@ def _run_on_test(trip: Trip, labels: pl.DataFrame, trials: Sequence[str]) -> dic
             )
             step()
     return fresh
+
+
+def _trials_by_id(trip: Trip, trials: Sequence[str]) -> Mapping[str, Trial]:
+    if trip.config.discovery:
+        return inherited_again(trip.workspace, trials)
+    return {names.trial_id(each.number): each for each in candidates_of(trip.config, folder=trip.folder)}
 
 
 def _candidates(
@@ -169,7 +195,12 @@ def _describe(trip: Trip, results: Mapping[str, Result], trials: Sequence[str]) 
     keys = [f"validation_{trial.removeprefix('trial_')}" for trial in trials]
     return {
         "candidates": {
-            name: {"metrics": result.metrics, **result.counts} for name, result in results.items()
+            name: {
+                "metrics": result.metrics,
+                "intervals": intervals(result.returns["return"], config=trip.config),
+                **result.counts,
+            }
+            for name, result in results.items()
         },
         "period": results["buy_and_hold"].counts["period"],
         "looks": len(looks) + 1,

@@ -21,6 +21,8 @@ FIELDS = ("timestamp", "symbol", "action", "strength", "strategy")
 _AS_WRITTEN: dict[str, pl.DataType] = {**dict.fromkeys(FIELDS, TEXT), "strength": NUMBER}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MARK_SKIPPED = "a byte order mark, skipped"
+_CRLF_READ = "lines end in CRLF, read as LF"
+READ_ALL_THE_SAME = frozenset({MARK_SKIPPED, _CRLF_READ})
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 MAX_LINE = 16 << 20
 EXCERPT = 80
@@ -100,7 +102,7 @@ def _oddities(data: bytes) -> Iterator[Fault]:
     if data.startswith(BYTE_ORDER_MARK):
         yield Fault(1, 0, MARK_SKIPPED, "")
     if b"\r\n" in data:
-        yield Fault(None, None, "lines end in CRLF, read as LF", "")
+        yield Fault(None, None, _CRLF_READ, "")
 
 
 def excerpt(data: bytes) -> str:

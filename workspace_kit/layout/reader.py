@@ -182,16 +182,17 @@ def _unreadable(path: Path, found: str) -> FileDamaged:
     return FileDamaged(str(path), found=found, expected="a readable regular file", remedy="restore the file")
 
 
-def zone_of(workspace: Path) -> Zone:
-    """Return how times without an offset are read there: as its configuration says, else UTC, day's end.
+def zone_of(workspace: Path, *, otherwise: Zone = UTC) -> Zone:
+    """Return how times without an offset are read there: as its configuration says, else as ``otherwise``.
 
     A configuration that cannot be meant is a fault of its own file.
     """
     try:
         text = _read_inside(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
-        return declared_zone(load_yaml(text, where=str(workspace)), where=str(workspace))
+        content = load_yaml(text, where=str(workspace))
+        return declared_zone(content, where=str(workspace), otherwise=otherwise)
     except WorkspaceKitError:
-        return UTC
+        return otherwise
 
 
 def _beside(path: Path) -> Mapping[str, Any]:

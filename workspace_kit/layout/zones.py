@@ -19,8 +19,10 @@ class Zone(msgspec.Struct, frozen=True):
 UTC = Zone()
 
 
-def declared_zone(config: Any, *, where: str) -> Zone:
+def declared_zone(config: Any, *, where: str, otherwise: Zone = UTC) -> Zone:
     """Return how a configuration, whoever wrote it, says that times without an offset are read.
+
+    What it does not say is as in ``otherwise``.
 
     Raises
     ------
@@ -29,7 +31,8 @@ def declared_zone(config: Any, *, where: str) -> Zone:
     """
     data = config.get("data") if isinstance(config, dict) else None
     try:
-        zone = msgspec.convert(data if isinstance(data, dict) else {}, Zone)
+        told = msgspec.to_builtins(otherwise) | (data if isinstance(data, dict) else {})
+        zone = msgspec.convert(told, Zone)
     except msgspec.ValidationError as error:
         raise ConfigError(
             where, found=str(error), expected="data.timezone, data.close_time", remedy="correct it"
