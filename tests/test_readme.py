@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -18,7 +19,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def my_backtest(lookback: int) -> tuple[pl.DataFrame, dict[str, float | None], int]:
+def my_backtest(lookback: int) -> SimpleNamespace:
     signals = pl.DataFrame(
         {
             "timestamp": [dt.datetime(2023, 1, 2, 16), dt.datetime(2023, 1, 3, 16)],
@@ -28,7 +29,8 @@ def my_backtest(lookback: int) -> tuple[pl.DataFrame, dict[str, float | None], i
         },
         schema_overrides={"timestamp": pl.Datetime("us")},
     )
-    return signals, {"sharpe_ratio": lookback / 100, "total_return": 0.01, "win_rate": None}, 1
+    metrics = {"sharpe_ratio": lookback / 100, "total_return": 0.01, "win_rate": None}
+    return SimpleNamespace(signals=signals, metrics=metrics, trades=1)
 
 
 def test_a_foreign_backtester_ends_in_a_report_in_fifteen_lines(tmp_path, monkeypatch, capsys):

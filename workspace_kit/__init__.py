@@ -1,8 +1,8 @@
 """Plain-file workspaces for trading-research sweeps.
 
 For a coordinator of one's own: `WorkspaceManager`, `generate_workspace_path`, `SignalWriter`, `write_trial`,
-`PerformanceReader`, `CompositeWorkspace`. For analysis: `run_workflow`, `open_workspace`, `open_catalog`,
-`compare_workspaces`, `write_report`. Every error is a `WorkspaceKitError`.
+`PerformanceReader`, `CompositeWorkspace`. For analysis: `run_workflow`, `analyze`, `open_workspace`,
+`open_catalog`, `compare_workspaces`, `write_report`. Every error is a `WorkspaceKitError`.
 """
 
 import importlib
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workspace_kit.flows import CompositeWorkspace as CompositeWorkspace
     from workspace_kit.flows import PerformanceReader as PerformanceReader
     from workspace_kit.flows import WorkspaceManager as WorkspaceManager
+    from workspace_kit.flows import analyze as analyze
     from workspace_kit.flows import compare_workspaces as compare_workspaces
     from workspace_kit.flows import open_catalog as open_catalog
     from workspace_kit.flows import open_workspace as open_workspace
@@ -31,6 +32,7 @@ _HOME = {
     "WorkspaceCorruptedError": "errors",
     "WorkspaceKitError": "errors",
     "WorkspaceManager": "flows",
+    "analyze": "flows",
     "compare_workspaces": "flows",
     "generate_workspace_path": "layout.names",
     "open_catalog": "flows",

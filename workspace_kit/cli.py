@@ -136,6 +136,31 @@ def sql(query: str, *, results: Results = ROOT, form: Shape = "table") -> None:
 
 
 @app.command()
+def analyze(
+    workspace: str,
+    *,
+    results: Results = ROOT,
+    config: Annotated[
+        Path | None, typer.Option(help="Workflow file with prices, periods, metric, execution, regimes.")
+    ] = None,
+    name: Annotated[str, typer.Option("--as", help="Name of the analysis, before each file's own.")],
+    what: Annotated[
+        list[str] | None,
+        typer.Option(help="regimes, ensemble, correlation or overfitting; may be repeated; default all."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Study the saved signals of any workspace: regimes, ensemble, correlation, overfitting.
+
+    Example: `workspace-kit analyze workflow_123 --config my_workflow.yaml --as second_look --what regimes`
+    """
+    progress = flows.silent if quiet else terminal.progress_bar
+    held = flows.open_workspace(workspace, results)
+    for path in flows.analyze(held, config, name=name, what=what or tuple(flows.ANALYSES), reporter=progress):
+        terminal.say(f"Wrote {path}")
+
+
+@app.command()
 def report(
     workspace: str,
     *,

@@ -7,6 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workspace_kit.flows.analyses import ANALYSES as ANALYSES
+    from workspace_kit.flows.analyses import analyze as analyze
     from workspace_kit.flows.catalogs import open_catalog as open_catalog
     from workspace_kit.flows.comparison import compare_workspaces as compare_workspaces
     from workspace_kit.flows.comparison import comparison_told as comparison_told
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     from workspace_kit.flows.trip import silent as silent
 
 _HOME = {
+    "ANALYSES": "analyses",
     "About": "run",
     "CompositeWorkspace": "studies",
     "PerformanceReader": "coordinator",
     "WorkspaceManager": "coordinator",
+    "analyze": "analyses",
     "closing_line": "housekeeping",
     "compare_workspaces": "comparison",
     "comparison_told": "comparison",

@@ -1,7 +1,8 @@
 """Phase 3: weigh the members on train, judge the choice on select, and say how much of it may be luck."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,73 +18,129 @@ from workspace_kit.analysis.ensemble import (
     simplex_size,
 )
 from workspace_kit.analysis.estimator import estimated_weights, find_estimator
-from workspace_kit.analysis.replay import Matrix, Replay
+from workspace_kit.analysis.replay import Matrix
 from workspace_kit.analysis.selection import best_trial
 from workspace_kit.analysis.weights import Choices, weigh_members
 from workspace_kit.config import SIMPLEX_GRID, SKFOLIO_PREFIX, Config
 from workspace_kit.errors import ConfigError
 from workspace_kit.flows.blend import Blend, Result, blend, result_of, weighed
-from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.choice import EQUAL_ROW, Baselines, Search, ensemble_trial_id
+from workspace_kit.flows.correlation_study import Correlated, Series, correlate, series_on_train
+from workspace_kit.flows.findings import save
 from workspace_kit.flows.intervals import intervals
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.luck import judge
 from workspace_kit.flows.members import Member, followed, members_of
 from workspace_kit.flows.provenance import analysis_metadata
 from workspace_kit.flows.regime_study import DOCUMENT as REGIME_DOCUMENT
-from workspace_kit.flows.signals import saved_signals
+from workspace_kit.flows.sweep import Sweep, saved_sweep
 from workspace_kit.flows.trial import replay_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
 from workspace_kit.layout.reader import document_of
-from workspace_kit.layout.writer import write_document, write_table
+from workspace_kit.layout.writer import write_document
 from workspace_kit.schema import SELECT, TRAIN
 
 PHASE = "phase_3"
 DOCUMENT = "ensemble_weights"
+LUCK_DOCUMENT = "overfitting"
 MOST_SETS = 20_000
+
+
+class Ensemble(NamedTuple):
+    """The members of an ensemble, over train and select; every weight set tried on them; what to beat."""
+
+    members: Sequence[Member]
+    blends: Mapping[str, Blend]
+    search: Search
+    baselines: Baselines
 
 
 def ensemble_study(trip: Trip, _journal: Journal) -> None:
     """Replay the winners' saved signals as members, try every weight set, save the choice and its odds."""
-    workspace, config = trip.workspace, trip.config
-    with open_catalog(workspace.root, [workspace.id]) as catalog:
-        tried = catalog.answer("trials_on_train")
-        labels = catalog.answer("regime_labels")
-    trials = tried.filter(pl.col("status") == "ok")
-    study = workspace.file(names.ANALYSIS, REGIME_DOCUMENT)
-    members = members_of(document_of(study), trials, metric=config.metric, where=str(study))
-    signals = saved_signals(trip, trials["trial_id"].to_list())
-    blends = {period: blend(trip, members, signals, labels, period=period) for period in (TRAIN, SELECT)}
+    sweep = saved_sweep(trip)
+    signals = {trial: sweep.signals(trial) for trial in sweep.passed["trial_id"]}
+    study = trip.workspace.file(names.ANALYSIS, REGIME_DOCUMENT)
+    ensemble = weigh_winners(trip, sweep, signals, document_of(study), where=str(study))
+    _write_ensemble_trials(trip, ensemble.members, ensemble.search)
+    series = series_on_train(trip, signals)
+    correlated = correlate(trip, series)
+    for key, finding in correlated.findings.items():
+        save(trip, key, finding)
+    odds = ensemble_odds(
+        trip, sweep, ensemble, series, correlated, winner=ensemble.search.trial_id, inputs=[study]
+    )
+    save(trip, LUCK_DOCUMENT, odds)
+    save(trip, DOCUMENT, ensemble_choice(trip, ensemble, odds))
+
+
+def weigh_winners(
+    trip: Trip,
+    sweep: Sweep,
+    signals: Mapping[str, pl.DataFrame],
+    study: Mapping[str, Any],
+    *,
+    where: str,
+) -> Ensemble:
+    """Make members of the winners of a regime study, and try every weight set on them.
+
+    ``signals`` are those of the trials that did not fail; ``where`` names the study in an error.
+
+    Raises
+    ------
+    DataError
+        No strategy has a trial that can be followed.
+    """
+    members = members_of(study, sweep.passed, metric=trip.config.metric, where=where)
+    blends = {
+        period: blend(trip, members, signals, sweep.labels, period=period) for period in (TRAIN, SELECT)
+    }
     search = _try_weights(trip, blends)
-    baselines = _baselines(trip, trials, signals, search)
-    _write_ensemble_trials(trip, members, search)
-    replays = _trial_replays(trip, signals)
-    returns = pl.DataFrame({trial: each.bars["return"] for trial, each in replays.items()})
-    positions = pl.DataFrame({trial: each.positions.ravel() for trial, each in replays.items()})
-    mean_correlation = _write_correlations(trip, names.RETURN_CORRELATIONS, returns)
-    _write_correlations(trip, names.POSITION_CORRELATIONS, positions)
+    return Ensemble(members, blends, search, _baselines(trip, sweep.passed, signals, search))
+
+
+def ensemble_odds(
+    trip: Trip,
+    sweep: Sweep,
+    ensemble: Ensemble,
+    series: Series,
+    correlated: Correlated,
+    *,
+    winner: str,
+    inputs: Iterable[Path],
+) -> dict[str, Any]:
+    """Return how much of the choice may be luck; ``inputs`` are what was read beside the members' signals."""
+    config = trip.config
+    odds = judge(
+        trip,
+        series.returns,
+        winner=winner,
+        mean_correlation=correlated.mean,
+        trials_tried=sweep.tried,
+        search=ensemble.search,
+        baselines=ensemble.baselines,
+    )
+    followed_files = [trip.workspace.file(names.SIGNALS, trial) for trial in followed(ensemble.members)]
     metadata = analysis_metadata(
         trip,
         method=config.ensemble.method,
         options=msgspec.to_builtins(config.ensemble) | {"metric": config.metric},
         period=TRAIN,
-        trials_analyzed=trials.height,
-        trials_tried=tried.height + len(search.weights),
-        inputs=[study, *(workspace.file(names.SIGNALS, trial) for trial in followed(members))],
+        trials_analyzed=sweep.passed.height,
+        trials_tried=odds["trials_tried"],
+        inputs=[*inputs, *followed_files],
     )
-    luck = judge(
-        trip,
-        returns,
-        mean_correlation=mean_correlation,
-        trials_tried=tried.height,
-        search=search,
-        baselines=baselines,
-    )
-    _save(trip, "overfitting", {**luck, "analysis_metadata": metadata})
-    chosen = _describe(trip, members, search, baselines)
-    chosen["near_identical"] = _near_identical(members, blends[TRAIN])
-    _save(trip, DOCUMENT, {**chosen, "deflated": luck["subjects"]["ensemble"], "analysis_metadata": metadata})
+    return {**odds, "analysis_metadata": {**metadata, **sweep.about}}
+
+
+def ensemble_choice(trip: Trip, ensemble: Ensemble, odds: Mapping[str, Any]) -> dict[str, object]:
+    """Return the weights chosen with all they were judged by."""
+    return {
+        **_describe(trip, ensemble.members, ensemble.search, ensemble.baselines),
+        "near_identical": _near_identical(ensemble.members, ensemble.blends[TRAIN]),
+        "deflated": odds["subjects"]["ensemble"],
+        "analysis_metadata": odds["analysis_metadata"],
+    }
 
 
 def check_ensemble(config: Config) -> None:
@@ -184,25 +241,6 @@ def _write_ensemble_trials(trip: Trip, members: Sequence[Member], search: Search
         )
 
 
-def _trial_replays(trip: Trip, signals: Mapping[str, pl.DataFrame]) -> dict[str, Replay]:
-    bars = trip.market.bars(TRAIN)
-    return {trial: replay_signals(rows, bars, config=trip.config) for trial, rows in signals.items()}
-
-
-def _write_correlations(trip: Trip, key: str, series: pl.DataFrame) -> float | None:
-    """Save the matrix over all trials and return the mean over all pairs.
-
-    ``series`` has a column per trial: a row per bar, or for positions one per bar and symbol.
-    """
-    window = trip.config.correlation.window
-    found = correlations(series, min_overlap=trip.config.minimum_bars, window=window)
-    about = {"coefficient": "Pearson", "window": window, "rows": series.height, "period": TRAIN}
-    bars = {"bars": trip.market.bars(TRAIN).timestamps.len()}
-    _save(trip, f"{key}.meta", {**about, **bars})
-    write_table(trip.workspace, key, found.matrix, durability=trip.config.durability)
-    return found.pairs.select(pl.col("correlation").mean().cast(pl.Float64)).item()  # type: ignore[no-any-return]
-
-
 def _describe(
     trip: Trip, members: Sequence[Member], search: Search, baselines: Baselines
 ) -> dict[str, object]:
@@ -247,14 +285,3 @@ def _near_identical(members: Sequence[Member], over: Blend) -> list[list[str]]:
 
 def _by_member(members: Sequence[Member], weights: Matrix) -> dict[str, float]:
     return {member.name: float(weight) for member, weight in zip(members, weights, strict=True)}
-
-
-def _save(trip: Trip, key: str, content: Mapping[str, Any]) -> None:
-    write_document(
-        trip.workspace,
-        names.ANALYSIS,
-        key,
-        content,
-        written_at=trip.now,
-        durability=trip.config.durability,
-    )

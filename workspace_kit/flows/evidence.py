@@ -10,7 +10,7 @@ import polars as pl
 from workspace_kit.analysis import overfitting
 from workspace_kit.analysis.regimes import label_before
 from workspace_kit.flows.intervals import interval
-from workspace_kit.flows.signals import saved_signals
+from workspace_kit.flows.sweep import Sweep
 from workspace_kit.flows.trial import replay_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import REGIMES, TRAIN
@@ -19,16 +19,15 @@ from workspace_kit.schema import REGIMES, TRAIN
 class RegimeEvidence:
     """Intervals and odds of luck of trials within regimes.
 
-    ``by_regime`` has a row per trial and regime, ``tried`` counts trials, failed ones too. Every regime is
-    another chance to be lucky, so each trial counts once per regime.
+    Every regime is another chance to be lucky, so each trial counts once per regime.
     """
 
-    def __init__(self, trip: Trip, labels: pl.DataFrame, by_regime: pl.DataFrame, *, tried: int) -> None:
+    def __init__(self, trip: Trip, sweep: Sweep) -> None:
         self.trip = trip
-        self.by_regime = by_regime
-        self.tried = tried * len(REGIMES)
+        self.sweep = sweep
+        self.tried = sweep.tried * len(REGIMES)
         self._bars = trip.market.bars(TRAIN)
-        self._regimes = label_before(self._bars.timestamps, labels)["regime"]
+        self._regimes = label_before(self._bars.timestamps, sweep.labels)["regime"]
         self._returns = cache(self._replayed)
 
     def interval(self, trial_id: str, regime: str) -> tuple[float, float] | None:
@@ -42,7 +41,7 @@ class RegimeEvidence:
         for regime, entry in winners.items():
             if entry["trial_id"] is None or entry["performance"] is None:
                 continue
-            sharpes = self.by_regime.filter(pl.col("regime") == regime)["sharpe_ratio"] / per_bar
+            sharpes = self.sweep.by_regime.filter(pl.col("regime") == regime)["sharpe_ratio"] / per_bar
             judged[regime] = overfitting.judge(
                 self._inside(entry["trial_id"], regime),
                 trials_tried=self.tried,
@@ -55,5 +54,5 @@ class RegimeEvidence:
         return self._returns(trial_id).filter(self._regimes == regime)
 
     def _replayed(self, trial_id: str) -> pl.Series:
-        signals = saved_signals(self.trip, [trial_id])[trial_id]
+        signals = self.sweep.signals(trial_id)
         return replay_signals(signals, self._bars, config=self.trip.config).bars["return"]

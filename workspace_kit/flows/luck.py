@@ -33,6 +33,7 @@ def judge(
     trip: Trip,
     returns: pl.DataFrame,
     *,
+    winner: str,
     mean_correlation: float | None,
     trials_tried: int,
     search: Search,
@@ -40,7 +41,8 @@ def judge(
 ) -> dict[str, Any]:
     """Return the content of ``overfitting.json``: verdict, hurdle and each subject's odds.
 
-    ``returns`` has a column of train returns per trial that did not fail.
+    ``winner`` is what the verdict calls the weights chosen; ``returns`` has a column of train returns per
+    trial that did not fail.
     """
     tried = trials_tried + len(search.weights)
     sharpes = [overfitting.moments(series).sharpe for series in returns]
@@ -61,7 +63,7 @@ def judge(
     hurdle = overfitting.expected_maximum_sharpe(tried, deviation=deviation)
     equal, held = (baselines.results[name][SELECT] for name in ("equal_weight", "buy_and_hold"))
     verdict = overfitting.verdict(
-        search.trial_id,
+        winner,
         trials_tried=tried,
         train_sharpe=_sharpe(chosen[TRAIN]),
         select_sharpe=_sharpe(chosen[SELECT]),

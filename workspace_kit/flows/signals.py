@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from workspace_kit.config import Config
-from workspace_kit.errors import FileDamaged
+from workspace_kit.errors import FileDamaged, NotFound
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
 from workspace_kit.layout.lines import READ_ALL_THE_SAME, read_signals
@@ -53,9 +53,14 @@ def signalled(workspace: Workspace, trial: str, config: Config) -> Signalled:
         There is no signal file, or a line of it cannot be read.
     """
     path = workspace.file(names.SIGNALS, trial)
-    data = read_bytes(path)
+    # What is recorded of a failure has to be the same wherever the root lies.
+    told = "/".join(path.parts[-3:])
+    try:
+        data = read_bytes(path)
+    except (NotFound, FileDamaged) as error:
+        raise type(error)(told, found=error.found, expected=error.expected, remedy=error.remedy) from error
     zone = zone_of(workspace.path, otherwise=Zone(config.data.timezone, config.data.close_time))
-    reading = read_signals(data, workspace=workspace.id, trial_id=trial, path=str(path), zone=zone)
+    reading = read_signals(data, workspace=workspace.id, trial_id=trial, path=told, zone=zone)
     _refuse_losses(reading.faults)
     return Signalled(reading.rows, hashlib.sha256(data).hexdigest())
 

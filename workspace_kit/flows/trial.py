@@ -164,7 +164,7 @@ def _outcome(content: Mapping[str, Any], error: str | None) -> dict[str, Any]:
 
 
 def signals_over(market: Market, trial: Trial, periods: Sequence[str], *, folder: Path) -> pl.DataFrame:
-    """Return what a trial says at the bars of each period, as dense as configured, nothing known after its end.
+    """Return what a trial says over each period, as dense as configured, from nothing later than its end.
 
     Raises
     ------

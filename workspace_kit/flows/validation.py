@@ -1,6 +1,7 @@
 """Phase 4: look at the test period, once, with what was chosen before it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -97,7 +98,7 @@ def earlier_looks(trip: Trip) -> list[str]:
     start, end = (clock.text(moment) for moment in trip.market.bounds[TEST])
     looks = []
     for workspace, path in listed.select("workspace", "path").iter_rows():
-        document = document_of(path)
+        document = document_of(Path(path))
         period, prices = document.get("period") or {}, document.get("prices") or {}
         overlaps = period.get("start", "") <= end and period.get("end", "") >= start
         if overlaps and prices.get("digest") == trip.market.digest:

@@ -62,7 +62,7 @@ def encode_signal(signal: Mapping[str, object], *, where: str) -> bytes:
     try:
         _check_record(signal)
         text = json.dumps(signal, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return _check_length(text.encode()) + b"\n"
+        return _check_length(_utf8(text)) + b"\n"
     except (ValueError, TypeError, RecursionError) as error:
         raise SchemaMismatch(
             where,
@@ -165,8 +165,9 @@ def _lines(data: bytes) -> list[bytes]:
 
 def _records(line: bytes) -> list[bytes]:
     """Return the line, or its two halves where a torn record has another glued behind it."""
-    torn = re.match(rb'(?s)(.*[^{\s,:\[])(\{"timestamp":.*)', line.rstrip())
-    return [torn[1], torn[2]] if torn else [line.strip()]
+    text = line.removeprefix(BYTE_ORDER_MARK).strip()
+    torn = re.match(rb'(?s)(.*[^{\s,:\[])(\{"timestamp":.*)', text)
+    return [torn[1], torn[2]] if torn else [text]
 
 
 def _record(line: bytes) -> tuple[object, ...]:
@@ -229,8 +230,15 @@ def parse_json(data: bytes, *, constant: Callable[[str], None] = _refuse) -> Any
     text = data.removeprefix(BYTE_ORDER_MARK).decode()
     content = json.loads(text, object_pairs_hook=_unique, parse_constant=constant, parse_float=_finite)
     if b"\\ud" in data or b"\\uD" in data:
-        json.dumps(content, ensure_ascii=False).encode()
+        _utf8(json.dumps(content, ensure_ascii=False))
     return content
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text holds half of a surrogate pair") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

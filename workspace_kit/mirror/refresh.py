@@ -115,7 +115,7 @@ def _rewrite_signals(known: Parts, stale: pl.DataFrame, fresh: pl.DataFrame) -> 
             parts[workspace] = write_part(known.folder, f"signals-{workspace}", _ordered(rows))
         else:
             del parts[workspace]
-    return parts
+    return dict(sorted(parts.items()))
 
 
 def _rows(known: Parts, name: str) -> pl.DataFrame:
