@@ -21,7 +21,7 @@ ZONES = (
     "Pacific/Apia",
     "Africa/Monrovia",
 )
-CLOSES = ("00:00:00", "16:00:00", "23:59:59")
+CLOSES = ("00:00:00", "16:00", "16:00:00", "23:59:59")
 
 days = st.dates(dt.date(995, 1, 1), dt.date(2105, 12, 31)).map(str) | st.sampled_from(
     [

@@ -48,7 +48,7 @@ def to_utc(text: pl.Series, *, timezone: str, close_time: str) -> pl.Series:
     frame = text.to_frame("text").with_columns(form.alias("form"))
     local = (
         pl.when(pl.col("form") == DATE)
-        .then(pl.concat_str(pl.col("text"), pl.lit(f"T{close_time}")))
+        .then(pl.concat_str(pl.col("text"), pl.lit(f"T{_with_seconds(close_time)}")))
         .when(pl.col("form") == NAIVE)
         .then(day_time)
         .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
@@ -63,6 +63,10 @@ def to_utc(text: pl.Series, *, timezone: str, close_time: str) -> pl.Series:
     return frame.select(
         pl.coalesce(local.dt.convert_time_zone("UTC"), aware).dt.replace_time_zone(None).cast(TIME)
     ).to_series()
+
+
+def _with_seconds(time: str) -> str:
+    return time if len(time) > len("HH:MM") else f"{time}:00"
 
 
 def _seconds() -> pl.Expr:

@@ -13,12 +13,30 @@ MAX_BYTES = 1 << 20
 
 
 def dump_yaml(document: object) -> str:
-    """Return a document as YAML, keys in the order given."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    """Return a document as YAML, keys in the order given.
+
+    Raises
+    ------
+    ConfigError
+        It holds something beyond mappings, lists, texts, numbers, dates and nulls.
+    """
+    try:
+        return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    except yaml.representer.RepresenterError as error:
+        raise ConfigError(
+            "configuration",
+            found=f"{ascii(error.args[-1])[:80]}, a {type(error.args[-1]).__name__}",
+            expected="plain values: mappings, lists, texts, numbers, dates, nulls",
+            remedy="convert it, for instance with str() or float()",
+        ) from error
 
 
 class _Dumper(yaml.SafeDumper):
     """Quotes every text that a reader of YAML 1.1 or 1.2 would take for something else."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Write a value again wherever it stands: what reads this refuses aliases."""
+        return True
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """Escape the one line break that would otherwise be written, and read back, as a space."""

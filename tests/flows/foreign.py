@@ -22,7 +22,9 @@ def day(year: int, month: int) -> str:
 
 def price(month: int, symbol: int) -> float:
     """A cycle of some years with ripples: made up, so that every regime occurs."""
-    return round(100 * math.exp(0.3 * math.sin(month / (9 + symbol)) + 0.05 * math.sin(month * (2 + symbol))), 4)
+    return round(
+        100 * math.exp(0.3 * math.sin(month / (9 + symbol)) + 0.05 * math.sin(month * (2 + symbol))), 4
+    )
 
 
 def write_prices(folder: Path, *, factor: float = 1.0) -> Path:

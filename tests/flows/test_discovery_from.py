@@ -24,7 +24,7 @@ from workspace_kit.errors import (
     WorkspaceCorruptedError,
     WorkspaceNotFound,
 )
-from workspace_kit.flows import closing_line, cost_of_run
+from workspace_kit.flows import closing_line, cost_of_run, discovery
 from workspace_kit.flows.inherited import inherited_again, inherited_signals
 from workspace_kit.flows.market import load_market
 from workspace_kit.flows.run import read_config
@@ -32,6 +32,23 @@ from workspace_kit.layout.names import Workspace
 from workspace_kit.workflow_file import example_text, parse_config
 
 QUICK = {"step: 0.1": "step: 0.5", "draws: 1000, blocks: 16": "draws: 50, blocks: 4"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def in_this_process():
+    """Run trials one after the other where nobody asks for workers: starting them takes a second each time."""
+    spawned = discovery.each
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            discovery,
+            "each",
+            lambda *given, shared, workers: (
+                (given[0](shared, item) for item in given[1])
+                if workers == 1
+                else spawned(*given, shared=shared, workers=workers)
+            ),
+        )
+        yield
 
 
 def config_from(folder, *sources: str, rules: str = RULES):
@@ -53,7 +70,7 @@ def events(workspace) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def inherited(tmp_path_factory, epoch):
+def inherited(tmp_path_factory, epoch, in_this_process):
     """A run on two workspaces of another program, whose signals reach into test."""
     folder = tmp_path_factory.mktemp("inherited")
     write_foreign(folder / "results", "theirs", [3, 7])
@@ -177,7 +194,9 @@ def test_a_faulty_signal_file_fails_its_trial_alone(tmp_path, epoch):
     mine = run(tmp_path, "theirs", until="phase_3")
     trials = [document(mine, f"performance/trial_{number}.json") for number in range(4)]
     assert [each["status"] for each in trials] == ["ok", "failed", "failed", "ok"]
-    assert trials[1]["error"].startswith("FileDamaged: theirs/signals/trial_1.jsonl, line 289: found no newline")
+    assert trials[1]["error"].startswith(
+        "FileDamaged: theirs/signals/trial_1.jsonl, line 289: found no newline"
+    )
     assert trials[2]["error"].startswith("NotFound: theirs/signals/trial_2.jsonl: found nothing")
     assert trials[2]["source"]["signals_sha256"] is None
     assert document(mine, "performance/summary.json")["trials_tried"] == 4
@@ -288,4 +307,6 @@ def test_a_dry_run_counts_the_trials_it_would_take(tmp_path):
     write_prices(tmp_path)
     estimate = cost_of_run(config_from(tmp_path, "theirs"), root=tmp_path / "results", workers=1)
     assert estimate.trials == 3
-    assert [path.name for path in sorted((tmp_path / "results").iterdir()) if path.name[0] != "."] == ["theirs"]
+    assert [path.name for path in sorted((tmp_path / "results").iterdir()) if path.name[0] != "."] == [
+        "theirs"
+    ]

@@ -1,5 +1,6 @@
 """Work in other processes: every item once, errors and all, whatever the number of workers."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -20,16 +21,27 @@ def fail(_shared: None, item: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_item_is_worked_on_once(workers):
-    assert sorted(each(power, [0, 1, 2, 3], shared=2, workers=workers)) == [1, 2, 4, 8]
+    assert sorted(each(power, [0, 1, 2, 3], shared=2, workers=workers, lost=str)) == [1, 2, 4, 8]
+
+
+def die_at_three(_shared: None, item: int) -> int:
+    if item == 3:
+        os._exit(1)
+    return item
+
+
+def test_an_item_that_kills_its_process_is_the_only_one_lost():
+    results = each(die_at_three, [1, 2, 3, 4, 5], shared=None, workers=2, lost=lambda item: -item)
+    assert sorted(results) == [-3, 1, 2, 4, 5]
 
 
 def test_no_items_start_no_process():
-    assert list(each(power, [], shared=2, workers=2)) == []
+    assert list(each(power, [], shared=2, workers=2, lost=str)) == []
 
 
 def test_a_typed_error_comes_back_whole():
     with pytest.raises(PriceError, match="prices: found 7, expected none; none"):
-        list(each(fail, [7], shared=None, workers=1))
+        list(each(fail, [7], shared=None, workers=1, lost=str))
 
 
 def test_a_function_is_found_in_the_configurations_folder(tmp_path, monkeypatch):

@@ -262,13 +262,12 @@ def test_configuration_environment_and_state_tell_facts_of_their_workspace() -> 
         (b"data: {timezone: Mars/Phobos}", "'Mars/Phobos' is no calendar; times are read in UTC"),
         (b"data: {timezone: ../../etc/passwd}", "'../../etc/passwd' is no calendar; times are read in UTC"),
         (
-            b"data: {close_time: 16:00}",
-            "Expected `str` matching regex '^([01]\\\\d|2[0-3]):[0-5]\\\\d:[0-5]\\\\d\\\\Z' - at `$.close_time` "
-            "is no calendar; times are read in UTC",
+            b"data: {close_time: 25:00}",
+            "timezone 'UTC', close_time '25:00' is no calendar; times are read in UTC",
         ),
         (
             b"data: {timezone: [UTC]}",
-            "Expected `str`, got `array` - at `$.timezone` is no calendar; times are read in UTC",
+            "timezone ['UTC'], close_time '23:59:59' is no calendar; times are read in UTC",
         ),
     ],
 )
@@ -347,7 +346,7 @@ def test_tables_and_documents_that_nobody_asks_about_are_left_unread() -> None:
     ("data", "reason"),
     [
         (b"", "unreadable: Expecting value: line 1 column 1 (char 0)"),
-        (PERFORMANCE[:100], "unreadable: Expecting ',' delimiter: line 7 column 3 (char 100)"),
+        (PERFORMANCE[:100], "unreadable: Unterminated string starting at: line 7 column 3 (char 94)"),
         (b"[]", "unreadable: not an object"),
         (b"\xff", "unreadable: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
         (b'{"a": 1, "a": 2}', "unreadable: the key 'a' twice"),
@@ -452,14 +451,14 @@ WORDS = (
     *("regime_optimal_params", "by_strategy", "edge_of_grid", "weights", "members", "subjects", "written_at"),
     *("phase", "state", "trials_tried", "psr", "error", "name", "tags", "data", "timezone", *METRIC_NAMES),
 )
-leaves = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-    | st.sampled_from(["2020-01-01", "2020-01-01T00:00:00+99:00", "trial_0", "\ud800", "\x00", 10**400, 2**53 + 1])
-)  # fmt: skip
+odd = st.sampled_from(
+    ["2020-01-01", "2020-01-01T00:00:00+99:00", "trial_0", "\ud800", "\x00", 10**400, 2**53 + 1]
+)
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | odd
 anything = st.recursive(
     leaves,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=6),
-    max_leaves=25,
+    max_leaves=15,
 )
 readable = st.sampled_from(
     [
@@ -474,7 +473,7 @@ readable = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(readable, st.dictionaries(st.sampled_from(WORDS), anything, max_size=8))
 @example((names.TRIAL, "trial_0"), {"trades": 10**30, "metrics": {"cagr": 10**400}})
 @example(
@@ -493,7 +492,7 @@ def test_a_document_of_any_shape_is_rows_that_fit_or_a_fault(
     assert all(reason.isprintable() and len(reason) < 300 for reason in reasons(frames))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(
     readable,
     st.binary(max_size=40) | st.binary(max_size=5).map(lambda noise: PERFORMANCE.replace(b"trial_0", noise)),
@@ -504,12 +503,13 @@ def test_bytes_of_any_kind_are_rows_that_fit_or_a_fault(place: tuple[FileKind, s
 
 # Writing.
 
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc\"\\é", max_size=4), inner, max_size=3),
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=10,
-)  # fmt: skip
+)
 
 
 @settings(deadline=None, max_examples=80)

@@ -105,8 +105,8 @@ def analyze(
     """Replay the saved signals of any workspace over train and select, and save what they say under a name.
 
     ``config`` is a workflow file with prices, periods, metric, execution, regimes and ensemble; its
-    strategies are not run and may be left out. ``what`` names some of `ANALYSES`. Writes ``analysis/{name}_…`` and an
-    event in the log, and nothing else; returns the paths written.
+    strategies are not run and may be left out. ``what`` names some of `ANALYSES`. Writes
+    ``analysis/{name}_…`` and an event in the log, and nothing else; returns the paths written.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """Phase 1: try every strategy with every parameter set, or replay others' trials, over train and select."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ from workspace_kit.flows.inherited import inherited_trials
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.market import Market
 from workspace_kit.flows.summary import summarise_sweep
-from workspace_kit.flows.trial import Setting, Trial, run_trial
+from workspace_kit.flows.trial import Setting, Trial, lost_trial, run_trial
 from workspace_kit.flows.trip import Trip
 from workspace_kit.flows.workers import each
 from workspace_kit.layout.writer import write_table
@@ -24,13 +25,15 @@ PHASE = "phase_1"
 
 
 def discover(trip: Trip, journal: Journal) -> None:
-    """Label the regimes, then run every trial that has no complete result yet."""
+    """Label the regimes, then run every trial."""
     labels = labels_until(trip.market, SELECT, folder=trip.folder)
     write_table(trip.workspace, "regimes", labels, durability=trip.config.durability)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
     wanted = trials_of(trip.market, folder=trip.folder, root=trip.workspace.root)
     with trip.reporter("trials", len(wanted)) as step:
-        for outcome in each(run_trial, wanted, shared=setting, workers=trip.workers):
+        for outcome in each(
+            run_trial, wanted, shared=setting, workers=trip.workers, lost=partial(lost_trial, setting)
+        ):
             journal.trial(outcome)
             step()
     summarise_sweep(trip)

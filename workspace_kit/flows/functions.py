@@ -33,10 +33,10 @@ def find_function(
         sys.path.append(str(folder))
     try:
         function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a user's module may raise anything while it is imported
         raise ConfigError(
             where,
-            found=f"{name!r}, which cannot be imported: {error}",
+            found=f"{name!r}, which cannot be imported: {type(error).__name__}: {error}",
             expected=f"a function {attribute!r} in module {module!r}",
             remedy=f"put the module into {folder} or install it",
         ) from error

@@ -38,7 +38,7 @@ class Journal:
             yield
         except BaseException as error:
             self._tell("stopped", f"{type(error).__name__}: {error}")
-            self._state("failed" if isinstance(error, Exception) else "interrupted")
+            self._state("failed")
             raise
         self.phases[phase] = {"started": clock.text(started), "seconds": time.perf_counter() - begun}
         self._timing()

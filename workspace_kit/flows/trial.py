@@ -16,7 +16,7 @@ from workspace_kit.analysis.replay import Bars, Replay, changes, dense, replay, 
 from workspace_kit.analysis.search import Candidate
 from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.config import Config
-from workspace_kit.errors import StrategyError
+from workspace_kit.errors import StorageError, StrategyError
 from workspace_kit.flows.functions import find_function
 from workspace_kit.flows.inherited import Inherited, inherited_signals
 from workspace_kit.flows.market import Market
@@ -62,14 +62,30 @@ def run_trial(setting: Setting, trial: Trial) -> Outcome:
     trial_id = names.trial_id(trial.number)
     try:
         content, error = _tried(setting, trial, trial_id), None
-    except Exception as failure:
+    except StorageError:
+        raise
+    except (Exception, SystemExit) as failure:
         content, error = {}, f"{type(failure).__name__}: {failure}"
-    document = {**_identity(setting, trial, trial_id), **_outcome(content, error)}
-    durability = setting.config.durability
-    write_document(
-        setting.workspace, names.TRIAL, trial_id, document, written_at=now(), durability=durability
-    )
+    _record(setting, trial, trial_id, _outcome(content, error))
     return Outcome(trial_id, error, started, time.perf_counter() - begun)
+
+
+def lost_trial(setting: Setting, trial: Trial) -> Outcome:
+    """Record a trial whose process died under it."""
+    trial_id, error = names.trial_id(trial.number), "its process died, without saying why"
+    _record(setting, trial, trial_id, _outcome({}, error))
+    return Outcome(trial_id, error, wall_clock(), 0.0)
+
+
+def _record(setting: Setting, trial: Trial, trial_id: str, outcome: Mapping[str, Any]) -> None:
+    write_document(
+        setting.workspace,
+        names.TRIAL,
+        trial_id,
+        {**_identity(setting, trial, trial_id), **outcome},
+        written_at=now(),
+        durability=setting.config.durability,
+    )
 
 
 def write_trial_signals(

@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -20,31 +22,65 @@ _shared: object = None
 
 
 def each(
-    function: Callable[[Shared, Item], Result], items: Sequence[Item], *, shared: Shared, workers: int
+    function: Callable[[Shared, Item], Result],
+    items: Sequence[Item],
+    *,
+    shared: Shared,
+    workers: int,
+    lost: Callable[[Item], Result],
 ) -> Iterator[Result]:
     """Yield ``function(shared, item)`` for each item as it is done, in whatever order.
 
-    Workers are spawned, since a forked copy of a process that has run Polars hangs.
+    Where an item takes its process down with it, those not done yet are tried again, each in a process of
+    its own, and ``lost(item)`` stands for the one that does so again. When the caller stops early, so do
+    the processes.
     """
+    unfinished = dict(enumerate(items))
+    try:
+        for place, result in _pooled(function, unfinished, shared=shared, workers=workers):
+            del unfinished[place]
+            yield result
+    except BrokenProcessPool:
+        for item in unfinished.values():
+            yield _alone(function, item, shared=shared, lost=lost)
+
+
+def _alone(
+    function: Callable[[Shared, Item], Result], item: Item, *, shared: Shared, lost: Callable[[Item], Result]
+) -> Result:
+    try:
+        return next(result for _, result in _pooled(function, {0: item}, shared=shared, workers=1))
+    except BrokenProcessPool:
+        return lost(item)
+
+
+def _pooled(
+    function: Callable[[Shared, Item], Result], items: Mapping[int, Item], *, shared: Shared, workers: int
+) -> Iterator[tuple[int, Result]]:
+    """Workers are spawned, since a forked copy of a process that has run Polars hangs."""
     if not items:
         return
     context = multiprocessing.get_context("spawn")
     count = min(workers, len(items))
+    before = set(multiprocessing.active_children())
     with _environment(ONE_THREAD), ProcessPoolExecutor(count, context, _receive, (shared,)) as pool:
-        with _no_main_module():
-            waiting: set[Future[Result]] = {pool.submit(_apply, function, item) for item in items}
         try:
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            with _no_main_module():
+                places = {pool.submit(_apply, function, item): place for place, item in items.items()}
+            for future in as_completed(places):
+                yield places[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - before:
+                process.terminate()
+            raise
 
 
 def _receive(shared: object) -> None:
     global _shared  # noqa: PLW0603 - the one value that each worker process is given at its start
     _shared = shared
+    # Ctrl-C reaches every process of the terminal; the first one decides, and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _apply(function: Callable[[Shared, Item], Result], item: Item) -> Result:

@@ -31,6 +31,7 @@ def create_workspace(
     """
     workspace = Workspace(root, names.new_workspace_id(now) if name is None else name)
     hidden = Path(root, f".{workspace.id}.building")
+    text = config if isinstance(config, str) else dump_yaml(dict(config))
     storage.make_folder(root)
     with storage.locked(_lock(root)):
         if workspace.path.exists():
@@ -43,7 +44,6 @@ def create_workspace(
         for folder in names.FOLDERS:
             storage.make_folder(hidden / folder)
         sync = durability != "none"
-        text = config if isinstance(config, str) else dump_yaml(dict(config))
         storage.replace(names.CONFIG.path(hidden, "config"), text.encode(), sync=sync)
         storage.replace(
             names.METADATA.path(hidden, "environment"),

@@ -30,12 +30,15 @@ def declared_zone(config: Any, *, where: str, otherwise: Zone = UTC) -> Zone:
         It names no time zone, or no time of day.
     """
     data = config.get("data") if isinstance(config, dict) else None
+    told = msgspec.to_builtins(otherwise) | (data if isinstance(data, dict) else {})
     try:
-        told = msgspec.to_builtins(otherwise) | (data if isinstance(data, dict) else {})
         zone = msgspec.convert(told, Zone)
     except msgspec.ValidationError as error:
         raise ConfigError(
-            where, found=str(error), expected="data.timezone, data.close_time", remedy="correct it"
+            f"{where}, key data",
+            found=", ".join(f"{name} {ascii(told[name])[:40]}" for name in Zone.__struct_fields__),
+            expected="an IANA zone and a time such as 16:00:00",
+            remedy="correct it",
         ) from error
     check_zone(zone.timezone, where=f"{where}, key data.timezone")
     return zone
