@@ -287,7 +287,7 @@ def test_a_reader_beside_a_writer_never_sees_half_a_document(tmp_path: Path) -> 
 
     reader = threading.Thread(target=read)
     reader.start()
-    for number in range(300):
+    for number in range(150):
         storage.replace(path, versions[number % 4], sync=False)
     done.set()
     reader.join()

@@ -1,5 +1,6 @@
 """What a domain expert tries: every trap known to make a backtest look better than it is, by name."""
 
+import dataclasses
 import datetime as dt
 import inspect
 import json
@@ -27,13 +28,14 @@ from workspace_kit.analysis.weights import METHODS as WEIGHT_METHODS
 from workspace_kit.analysis.weights import Choices, weigh_members
 from workspace_kit.config import Data, Execution, Regimes
 from workspace_kit.errors import ConfigError, LookAheadError, PriceError, TimezoneError
+from workspace_kit.flows.looks import earlier_looks
+from workspace_kit.flows.looks import test_prices as seen_prices
 from workspace_kit.flows.market import load_market
 from workspace_kit.flows.pages import story_of
 from workspace_kit.flows.run import read_config
 from workspace_kit.flows.signals import whole_signals
 from workspace_kit.flows.trial import replay_signals
 from workspace_kit.flows.trip import Trip, silent
-from workspace_kit.flows.validation import earlier_looks
 from workspace_kit.layout.names import Workspace
 from workspace_kit.prices import load_prices
 from workspace_kit.schema import BEAR, BULL, STRATEGY_SIGNALS, TRAIN
@@ -185,18 +187,25 @@ def test_every_look_at_a_test_period_is_counted(market, tmp_path):
         workspace = Workspace(root, mine)
         return earlier_looks(Trip(workspace, market.config, tmp_path, market, 1, silent))
 
+    def seen(start: str, end: str, factor: float) -> dict[str, str]:
+        days = (dt.date.fromisoformat(start), dt.date.fromisoformat(end))
+        periods = msgspec.structs.replace(market.config.periods, test=days)
+        prices = market.prices.with_columns(pl.col("close") * factor)
+        config = msgspec.structs.replace(market.config, periods=periods)
+        return seen_prices(dataclasses.replace(market, config=config, prices=prices))
+
     manager = wk.WorkspaceManager(tmp_path)
-    prices = {"source": "sample:stocks", "digest": market.digest}
-    for name, start, end, digest in (
-        ("same", "2016-01-01", "2022-05-31", market.digest),
-        ("overlapping", "2021-01-01", "2023-01-01", market.digest),
-        ("earlier", "2010-01-01", "2015-12-31", market.digest),
-        ("elsewhere", "2016-01-01", "2022-05-31", "other prices"),
+    for name, start, end, factor, kind in (
+        ("same", "2016-01-01", "2022-05-31", 1.0, "performance/validation_results.json"),
+        ("overlapping", "2021-01-01", "2023-01-01", 1.0, "signals/validation_0.jsonl"),
+        ("earlier", "2010-01-01", "2015-12-31", 1.0, "performance/validation_results.json"),
+        ("elsewhere", "2016-01-01", "2022-05-31", 1.1, "performance/validation_results.json"),
+        ("not yet", "2016-01-01", "2022-05-31", 1.0, "signals/trial_0.jsonl"),
     ):
-        folder = manager.create_workspace({}, name)
-        period = {"start": f"{start}T00:00:00Z", "end": f"{end}T00:00:00Z"}
-        content = {"period": period, "prices": prices | {"digest": digest}}
-        (folder / "performance" / "validation_results.json").write_text(json.dumps(content))
+        folder = manager.create_workspace({}, name.replace(" ", "_"))
+        environment = {"test_prices": seen(start, end, factor)}
+        (folder / "metadata" / "environment.json").write_text(json.dumps(environment))
+        (folder / kind).write_text("{}")
     assert looks(tmp_path, "mine") == ["overlapping", "same"]
     assert looks(tmp_path, "same") == ["overlapping"]
 

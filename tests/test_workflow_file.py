@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workspace_kit.config import REGIME_METHODS, RESERVED, WEIGHT_METHODS, Config
+from workspace_kit.config import REGIME_METHODS, WEIGHT_METHODS, Config
 from workspace_kit.errors import ConfigError, TimezoneError
 from workspace_kit.plain_yaml import dump_yaml
+from workspace_kit.schema import WINNER_FACTS
 from workspace_kit.workflow_file import dump_config, example_text, parse_config
 
 TEXT = """
@@ -39,9 +40,16 @@ def test_what_is_left_out_has_its_default_and_is_written_out() -> None:
 names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,8}\Z")
 texts = st.text(max_size=8) | st.sampled_from(["0700", "0008", "NO", "16:00", "1e5", "null", "^GSPC", "\x85"])
 values = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | texts | st.floats(-1e300, 1e300)
-parameter_names = texts.filter(lambda name: name not in RESERVED)
+parameter_names = texts.filter(lambda name: name not in WINNER_FACTS)
 counts = st.integers(1, 500)
 shares = st.floats(1e-6, 1)
+
+
+def tried(each: st.SearchStrategy) -> st.SearchStrategy[list]:
+    """At least one value, and none that is written like another."""
+    return st.lists(
+        each, min_size=1, max_size=3, unique_by=lambda value: msgspec.json.encode(value, order="sorted")
+    )
 
 
 def mapping(**fields: st.SearchStrategy) -> st.SearchStrategy[dict]:
@@ -56,8 +64,8 @@ strategies = st.lists(
     st.fixed_dictionaries(
         {"name": names, "function": st.just("momentum")},
         optional={
-            "parameters": st.dictionaries(parameter_names, st.lists(values, max_size=3), max_size=3)
-            | st.lists(st.dictionaries(parameter_names, values, max_size=2), max_size=2)
+            "parameters": st.dictionaries(parameter_names, tried(values), max_size=3)
+            | tried(st.dictionaries(parameter_names, values, max_size=2))
         },
     ),
     min_size=1,
@@ -232,8 +240,20 @@ def test_a_value_that_cannot_be_meant_says_what_could_be(addition: str, message:
             "lookback",
             "trades",
             "key strategies[0].parameters.trades: found a name that result files use for something else, "
-            "expected any name but bars, edge_of_grid, episodes, fallback_reason, interval, metric, "
-            "parameters, performance, plateau_score, strategy, trades, trial_id; rename the parameter",
+            "expected any name but performance, strategy, trial_id, metric, bars, episodes, trades, "
+            "interval, plateau_score, edge_of_grid, fallback_reason; rename the parameter",
+        ),
+        (
+            "[1, 2]",
+            "[]",
+            "key strategies[0].parameters.lookback: found [], "
+            "expected at least one value, each once; add one",
+        ),
+        (
+            "[1, 2]",
+            "[1, 2, 1]",
+            "key strategies[0].parameters.lookback: found [1, 2, 1], expected at least one value, each once; "
+            "remove the repeated ones",
         ),
         (
             "]}}]",

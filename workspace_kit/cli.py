@@ -59,15 +59,19 @@ def run(
         terminal.say(str(flows.cost_of_run(config, root=results, workers=workers)))
         return
     progress = flows.silent if quiet else terminal.progress_bar
-    workspace = flows.run_workflow(
-        config,
-        root=results,
-        workspace_id=name,
-        about=flows.About(title, tags, note),
-        until=until,
-        workers=workers,
-        reporter=progress,
-    )
+    try:
+        workspace = flows.run_workflow(
+            config,
+            root=results,
+            workspace_id=name,
+            about=flows.About(title, tags, note),
+            until=until,
+            workers=workers,
+            reporter=progress,
+        )
+    except KeyboardInterrupt:
+        terminal.remark("Interrupted. What was written stays; `workspace-kit list` shows how far it came.")
+        raise typer.Exit(INTERRUPTED) from None
     terminal.say(flows.closing_line(workspace))
 
 
@@ -180,9 +184,6 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(arguments)
-    except KeyboardInterrupt:
-        terminal.remark("Interrupted; what was committed stays.")
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         sys.exit(0)

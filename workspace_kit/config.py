@@ -47,22 +47,6 @@ WEIGHT_METHODS = (
 SKFOLIO_PREFIX = "skfolio:"
 
 DEFAULT_DURABILITY: Durability = "commit"
-RESERVED = frozenset(
-    {
-        "strategy",
-        "trial_id",
-        "metric",
-        "performance",
-        "bars",
-        "episodes",
-        "trades",
-        "interval",
-        "plateau_score",
-        "edge_of_grid",
-        "fallback_reason",
-        "parameters",
-    }
-)
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -34,7 +34,7 @@ def dump_yaml(document: object) -> str:
 class _Dumper(yaml.SafeDumper):
     """Quotes every text that a reader of YAML 1.1 or 1.2 would take for something else."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, _data: object) -> bool:
         """Write a value again wherever it stands: what reads this refuses aliases."""
         return True
 

@@ -32,6 +32,20 @@ BULL, BEAR, NEUTRAL = "bull_market", "bear_market", "neutral_market"
 REGIMES = (BULL, BEAR, NEUTRAL)
 TRAIN, SELECT, TEST = "train", "select", "test"
 PERIODS = (TRAIN, SELECT, TEST)
+# What is told of a regime's winner beside its parameters, which therefore may not have these names.
+WINNER_FACTS = (
+    "performance",
+    "strategy",
+    "trial_id",
+    "metric",
+    "bars",
+    "episodes",
+    "trades",
+    "interval",
+    "plateau_score",
+    "edge_of_grid",
+    "fallback_reason",
+)
 PHASES = ("phase_1", "phase_2", "phase_3", "phase_4")
 
 

@@ -14,7 +14,6 @@ from workspace_kit.clock import check_zone
 from workspace_kit.config import (
     FUNCTION,
     REGIME_METHODS,
-    RESERVED,
     SIMPLEX_GRID,
     SKFOLIO_PREFIX,
     WEIGHT_METHODS,
@@ -26,6 +25,7 @@ from workspace_kit.config import (
 )
 from workspace_kit.errors import ConfigError
 from workspace_kit.plain_yaml import dump_yaml, load_yaml
+from workspace_kit.schema import WINNER_FACTS
 
 
 def example_text() -> str:
@@ -252,12 +252,31 @@ def _check_strategies(strategies: list[Strategy], *, where: str) -> None:
         )
     for position, strategy in enumerate(strategies):
         sets = strategy.parameters if isinstance(strategy.parameters, list) else [strategy.parameters]
-        if taken := sorted(RESERVED.intersection(key for one in sets for key in one)):
+        if taken := sorted(set(WINNER_FACTS).intersection(key for one in sets for key in one)):
             raise ConfigError(
                 f"{where}, key strategies[{position}].parameters.{taken[0]}",
                 found="a name that result files use for something else",
-                expected=f"any name but {', '.join(sorted(RESERVED))}",
+                expected=f"any name but {', '.join(WINNER_FACTS)}",
                 remedy="rename the parameter",
+            )
+        _check_grid(strategy, where=f"{where}, key strategies[{position}].parameters")
+
+
+def _check_grid(strategy: Strategy, *, where: str) -> None:
+    """Refuse a strategy without a trial, and a value or set that would be tried, and counted, twice."""
+    lists = (
+        {"": strategy.parameters}
+        if isinstance(strategy.parameters, list)
+        else {f".{name}": values for name, values in strategy.parameters.items()}
+    )
+    for name, values in lists.items():
+        written = [msgspec.json.encode(value, order="sorted") for value in values]
+        if not values or len(set(written)) < len(written):
+            raise ConfigError(
+                f"{where}{name}",
+                found=ascii(values)[:80],
+                expected="at least one value, each once",
+                remedy="add one" if not values else "remove the repeated ones",
             )
 
 

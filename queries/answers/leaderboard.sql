@@ -18,7 +18,7 @@ ranked as (
         row_number() over (
             order by
                 score.value desc,
-                trial.trades desc,
+                trial.trades desc nulls last,
                 trial.max_drawdown desc nulls last,
                 trial.workspace asc,
                 length(trial.trial_id) asc,
@@ -44,7 +44,7 @@ ranked as (
     where
         score.name = $metric
         and score.value is not null
-        and trial.trades >= $fewest_trades
+        and coalesce(trial.trades, $fewest_trades) >= $fewest_trades
         and coalesce(trial.max_drawdown >= cast($floor as double), cast($floor as double) is null)
 )
 

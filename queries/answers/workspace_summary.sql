@@ -25,14 +25,14 @@ best as (
         kind = 'trial'
         and status = 'ok'
         and period in ('train', 'all')
-        and trades > 0
+        and coalesce(trades, 1) > 0
         and sharpe_ratio is not null
     qualify
         row_number() over (
             partition by workspace
             order by
                 sharpe_ratio desc,
-                trades desc,
+                trades desc nulls last,
                 max_drawdown desc nulls last,
                 length(trial_id) asc,
                 trial_id asc

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workspace_kit.analysis.selection import best_parameters, best_trial
-from workspace_kit.config import RESERVED, Minimum
-from workspace_kit.schema import BEAR, BULL, METRIC_NAMES, NEUTRAL, NUMBER, REGIMES, TABLES
+from workspace_kit.config import Minimum
+from workspace_kit.schema import BEAR, BULL, METRIC_NAMES, NEUTRAL, NUMBER, REGIMES, TABLES, WINNER_FACTS
 
 LOW = Minimum(bars=1, episodes=1, trades=1)
 TRIALS = {
@@ -165,7 +165,7 @@ def test_each_regime_has_its_own_winner_over_all_and_for_each_strategy():
 
 def test_every_fact_of_an_entry_is_a_name_that_parameters_may_not_take():
     entry = ask([inside(0, BULL, 1.0)], [trial(0, 1.0)])["regime_optimal_params"][BULL]
-    assert set(entry) <= RESERVED
+    assert set(entry) <= set(WINNER_FACTS)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_damaged_trial_is_reported_and_hides_no_other(workspace):
         wk.write_trial(workspace, trial, parameters={}, metrics={})
     (workspace / "performance" / "trial_0.json").write_text('{"trial_id": ')
     reader = wk.PerformanceReader()
-    with pytest.warns(FaultsWarning, match=r"1 file\(s\) could not be read"):
+    with pytest.warns(FaultsWarning, match=r"1 fault\(s\) in what was read"):
         trials = reader.read_all_trials(workspace)
     assert [each["trial_id"] for each in trials] == ["trial_1"]
     assert reader.faults["path"].to_list() == [str(workspace / "performance" / "trial_0.json")]

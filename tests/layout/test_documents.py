@@ -3,11 +3,13 @@ import datetime as dt
 import io
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from workspace_kit.errors import SchemaMismatch
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json, encode_table, read_document
 from workspace_kit.layout.lines import parse_json
@@ -473,7 +475,7 @@ readable = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(readable, st.dictionaries(st.sampled_from(WORDS), anything, max_size=8))
 @example((names.TRIAL, "trial_0"), {"trades": 10**30, "metrics": {"cagr": 10**400}})
 @example(
@@ -525,10 +527,34 @@ def test_a_document_begins_with_its_version_and_time_and_ends_with_a_newline() -
     )
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_what_json_cannot_say_is_not_written(value: float) -> None:
-    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (float("nan"), "Out of range float values are not JSON compliant: nan"),
+        (float("-inf"), "Out of range float values are not JSON compliant: -inf"),
+        ({1, 2}, "{1, 2} of type set"),
+        ("\ud800", "'utf-8' codec can't encode character '\\ud800' in position 10: surrogates not allowed"),
+    ],
+)
+def test_what_json_cannot_say_is_not_written(value: object, found: str) -> None:
+    with pytest.raises(SchemaMismatch) as caught:
         encode_json({"a": value})
+    assert caught.value.found == found
+
+
+def test_dates_and_numpy_scalars_are_written_as_plain_values() -> None:
+    content = {
+        "at": moment("2020-01-31T23:59:59"),
+        "day": dt.date(2020, 1, 31),
+        "n": np.int64(3),
+        "x": np.float32(0.5),
+    }
+    assert parse_json(encode_json(content)) == {
+        "at": "2020-01-31T23:59:59Z",
+        "day": "2020-01-31",
+        "n": 3,
+        "x": 0.5,
+    }
 
 
 def test_a_table_is_written_with_times_in_utc_and_nulls_as_nothing() -> None:

@@ -79,7 +79,7 @@ kinds = st.sampled_from(KINDS)
 suffixes = st.sampled_from(sorted({kind.suffix for kind in KINDS} | {"", ".JSON", ".tmp", ".jsonl.gz"}))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(kinds, stems)
 def test_a_path_is_parsed_back_into_the_kind_and_key_it_was_made_from(kind, key) -> None:
     try:
@@ -91,7 +91,7 @@ def test_a_path_is_parsed_back_into_the_kind_and_key_it_was_made_from(kind, key)
     assert classify(path.parent.name, path.name) == (kind, key)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.sampled_from(FOLDERS), stems, suffixes)
 def test_a_name_belongs_to_one_kind_at_most_and_makes_the_same_path_again(folder, stem, suffix) -> None:
     name = f"{stem}{suffix}"
@@ -164,7 +164,7 @@ def test_zero_in_any_spelling_is_the_same_trial() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**30) | stems)
 def test_a_trial_id_is_a_name_that_stays_itself_or_is_refused(trial) -> None:
     try:

@@ -174,7 +174,7 @@ def test_a_bar_earns_in_the_regime_known_at_the_bar_before(open_over: Open) -> N
         (None, 0.0),
         (None, 1.0),
         ("bull_market", 2.0),
-        (None, 3.0),
+        ("bear_market", 3.0),
     ]
 
 

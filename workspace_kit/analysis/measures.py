@@ -184,6 +184,11 @@ def distribution(metrics: pl.DataFrame) -> dict[str, dict[str, float | int | Non
     return {row.pop("name"): row for row in spread.iter_rows(named=True)}
 
 
+def excess_returns(returns: pl.Series, *, periods_per_year: float, risk_free_rate: float) -> pl.Series:
+    """Return bar returns less what cash would earn in a bar."""
+    return returns - _per_bar(risk_free_rate, periods_per_year=periods_per_year)
+
+
 def _per_bar(rate: float, *, periods_per_year: float) -> float:
     return float((1 + rate) ** (1 / periods_per_year) - 1)
 

@@ -29,7 +29,7 @@ class Moments(NamedTuple):
 
 
 def moments(returns: pl.Series) -> Moments:
-    """Return bars, Sharpe ratio per bar (no risk-free rate), skewness and non-excess kurtosis."""
+    """Return bars, Sharpe ratio per bar, skewness and non-excess kurtosis of returns in excess of cash."""
     known = returns.drop_nulls().alias("return").to_frame()
     values = known.select(
         measures.sharpe_ratio("return", periods_per_year=1, risk_free_rate=0.0).alias("sharpe"),
@@ -119,7 +119,7 @@ def sharpe_dispersion(sharpes: Sequence[float | None]) -> float:
 def judge(
     returns: pl.Series, *, trials_tried: int, sharpe_deviation: float, mean_correlation: float | None
 ) -> dict[str, float | int | None]:
-    """Return what table ``overfitting`` says of one subject, from its returns over train.
+    """Return what table ``overfitting`` says of one subject, from its returns in excess of cash over train.
 
     ``psr`` (hurdle 0), ``dsr`` (for every trial tried), ``trials_tried``, ``effective_trials`` (None
     without a mean correlation), ``min_track_record`` (bars, 95 % confidence, hurdle 0).

@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from workspace_kit.config import Minimum
-from workspace_kit.schema import REGIMES, natural_order
+from workspace_kit.schema import REGIMES, WINNER_FACTS, natural_order
 
 Row = Mapping[str, Any]
 Entry = dict[str, Any]
@@ -134,16 +134,10 @@ def _entry(regime: str, overall: Sequence[Row], inside: Sequence[Row], *, questi
             "performance": None,
             "fallback_reason": f"{unmet}; this is the best over all of train ({value})",
         }
-    return dict.fromkeys(_ENTRY) | {
+    return dict.fromkeys(WINNER_FACTS) | {
         "metric": metric,
         "fallback_reason": f"{unmet}; nor has any a {metric} and a closed trade over all of train",
     }
-
-
-_ENTRY = (
-    *("performance", "strategy", "trial_id", "metric", *_COUNTS),
-    *("interval", "plateau_score", "edge_of_grid", "fallback_reason"),
-)
 
 
 def _describe(best: Row, counts: Row, rivals: Sequence[Row], *, question: _Question) -> Entry:
@@ -156,7 +150,7 @@ def _describe(best: Row, counts: Row, rivals: Sequence[Row], *, question: _Quest
         "plateau_score": _plateau_score(best, rivals, grid=grid, metric=question.metric),
         "edge_of_grid": grid.at_edge(best["parameters"]),
     }
-    return {**best["parameters"], **{name: facts.get(name) for name in _ENTRY}}
+    return {**best["parameters"], **{name: facts.get(name) for name in WINNER_FACTS}}
 
 
 def _plateau_score(winner: Row, rivals: Sequence[Row], *, grid: Grid, metric: str) -> float:

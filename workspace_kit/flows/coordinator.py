@@ -1,6 +1,6 @@
 """Doors for a coordinator of one's own: make a workspace, write trials into it, read them back."""
 
-import math
+import datetime as dt
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import Any
 import polars as pl
 
 from workspace_kit.config import DEFAULT_DURABILITY
-from workspace_kit.errors import SchemaMismatch, WorkspaceKitError
+from workspace_kit.errors import WorkspaceKitError
 from workspace_kit.flows.provenance import versions
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names
+from workspace_kit.layout.documents import encode_document
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
@@ -57,19 +58,23 @@ class PerformanceReader:
     def read_all_trials(self, workspace: Path | str) -> list[dict[str, Any]]:
         """Return every trial's document as it was written, in natural order of the trials.
 
-        One damaged file hides no other: it is left out, warned of and listed in ``faults``.
+        One damaged file hides no other: it is left out, warned of and listed in ``faults``. NaN and infinity,
+        which JSON has not, are null and listed there too.
         """
         files = inventory([open_workspace(Path(workspace))]).filter(pl.col("kind") == names.TRIAL.name)
         documents, faults = [], []
         for path in files.sort(*natural_order("key"))["path"]:
             try:
-                documents.append(document_of(Path(path)))
+                constants: list[str] = []
+                documents.append(document_of(Path(path), constant=constants.append))
+                reasons = [f"{each} is not a number in JSON; read as null" for each in constants]
             except WorkspaceKitError as error:
-                faults.append({"workspace": Path(workspace).name, "path": path, "reason": error.found})
+                reasons = [error.found]
+            faults += [{"workspace": Path(workspace).name, "path": path, "reason": each} for each in reasons]
         self.faults = TABLES["faults"].frame(faults)
         if faults:
             warnings.warn(
-                f"{len(faults)} file(s) could not be read: see .faults", FaultsWarning, stacklevel=2
+                f"{len(faults)} fault(s) in what was read: see .faults", FaultsWarning, stacklevel=2
             )
         return documents
 
@@ -83,7 +88,7 @@ def write_trial(
     signals: pl.DataFrame | None = None,
     strategy: str | None = None,
     trades: int | None = None,
-    period: Mapping[str, str] | None = None,
+    period: Mapping[str, str | dt.date] | None = None,
 ) -> Path:
     """Write one trial of any backtester: its signals, if given, then its performance document, each whole.
 
@@ -93,17 +98,9 @@ def write_trial(
     Raises
     ------
     NameInvalid, SchemaMismatch, StorageError
-        Nothing was written, or the signals alone.
+        Nothing was written; where the disk refused, perhaps the signals alone.
     """
     held, key = open_workspace(workspace), names.trial_id(trial_id)
-    for name, value in metrics.items():
-        if value is not None and not math.isfinite(value):
-            raise SchemaMismatch(
-                f"{key}, metric {name}",
-                found=str(value),
-                expected="a finite number, or None where the metric does not exist",
-                remedy="correct it",
-            )
     content: dict[str, object] = {
         "trial_id": key,
         "kind": "trial",
@@ -114,6 +111,8 @@ def write_trial(
         "period": dict(period or {}),
         "status": "ok",
     }
+    encode_document(content, written_at=now())  # refuse what cannot be written before anything is
+    held.file(names.TRIAL, key)
     if signals is not None:
         content["signals"] = write_signal_file(
             held, names.SIGNALS, key, signals, strategy=strategy or "", durability=DEFAULT_DURABILITY

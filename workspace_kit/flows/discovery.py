@@ -11,23 +11,22 @@ from workspace_kit.analysis.search import Candidate, candidates
 from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.config import Config
 from workspace_kit.flows.functions import find_function
-from workspace_kit.flows.inherited import inherited_trials
+from workspace_kit.flows.inherited import Inherited, inherited_trials, tried_before
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.market import Market
 from workspace_kit.flows.summary import summarise_sweep
 from workspace_kit.flows.trial import Setting, Trial, lost_trial, run_trial
 from workspace_kit.flows.trip import Trip
 from workspace_kit.flows.workers import each
+from workspace_kit.layout import names
 from workspace_kit.layout.writer import write_table
 from workspace_kit.schema import SELECT
-
-PHASE = "phase_1"
 
 
 def discover(trip: Trip, journal: Journal) -> None:
     """Label the regimes, then run every trial."""
     labels = labels_until(trip.market, SELECT, folder=trip.folder)
-    write_table(trip.workspace, "regimes", labels, durability=trip.config.durability)
+    write_table(trip.workspace, names.REGIMES, labels, durability=trip.config.durability)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
     wanted = trials_of(trip.market, folder=trip.folder, root=trip.workspace.root)
     with trip.reporter("trials", len(wanted)) as step:
@@ -36,7 +35,8 @@ def discover(trip: Trip, journal: Journal) -> None:
         ):
             journal.trial(outcome)
             step()
-    summarise_sweep(trip)
+    inherited = [trial for trial in wanted if isinstance(trial, Inherited)]
+    summarise_sweep(trip, before=tried_before(inherited, root=trip.workspace.root) if inherited else 0)
 
 
 def trials_of(market: Market, *, folder: Path, root: Path) -> Sequence[Trial]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from workspace_kit.analysis.correlation import correlations, near_identical
 from workspace_kit.analysis.ensemble import (
+    TOLERANCE,
     choose,
     effective_members,
     round_weights,
@@ -41,7 +42,6 @@ from workspace_kit.layout.reader import document_of
 from workspace_kit.layout.writer import write_document
 from workspace_kit.schema import SELECT, TRAIN
 
-PHASE = "phase_3"
 DOCUMENT = "ensemble_weights"
 LUCK_DOCUMENT = "overfitting"
 MOST_SETS = 20_000
@@ -152,6 +152,13 @@ def check_ensemble(config: Config) -> None:
         A step that does not divide 1, or an estimator that is not there or was to keep a cap.
     """
     ensemble = config.ensemble
+    if len(config.strategies) > 1 and ensemble.cap * len(config.strategies) < 1 - TOLERANCE:
+        raise ConfigError(
+            "key ensemble.cap",
+            found=f"{ensemble.cap} with {len(config.strategies)} strategies",
+            expected=f"at least {1 / len(config.strategies):.4g}, so that weights can sum to 1",
+            remedy="raise the cap",
+        )
     if ensemble.method == SIMPLEX_GRID:
         simplex_size(1, step=ensemble.step)
     if ensemble.method.startswith(SKFOLIO_PREFIX):
@@ -168,7 +175,9 @@ def check_ensemble(config: Config) -> None:
 def _try_weights(trip: Trip, blends: Mapping[str, Blend]) -> Search:
     members = blends[TRAIN].returns.shape[1]
     sets, reason = _weight_sets(trip, blends[TRAIN])
-    weights = np.vstack([np.full((1, members), 1 / members), sets])
+    equal = np.full((1, members), 1 / members)
+    others = sets[~np.isclose(sets, equal, rtol=0.0, atol=TOLERANCE).all(axis=1)]
+    weights = np.vstack([equal, others])
     with trip.reporter("weight sets", len(blends)) as step:
         results = {}
         for period, over in blends.items():

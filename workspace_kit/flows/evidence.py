@@ -11,7 +11,7 @@ from workspace_kit.analysis import overfitting
 from workspace_kit.analysis.regimes import label_before
 from workspace_kit.flows.intervals import interval
 from workspace_kit.flows.sweep import Sweep
-from workspace_kit.flows.trial import replay_signals
+from workspace_kit.flows.trial import excess, replay_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import REGIMES, TRAIN
 
@@ -43,7 +43,7 @@ class RegimeEvidence:
                 continue
             sharpes = self.sweep.by_regime.filter(pl.col("regime") == regime)["sharpe_ratio"] / per_bar
             judged[regime] = overfitting.judge(
-                self._inside(entry["trial_id"], regime),
+                excess(self._inside(entry["trial_id"], regime), config=self.trip.config),
                 trials_tried=self.tried,
                 sharpe_deviation=overfitting.sharpe_dispersion(sharpes.to_list()),
                 mean_correlation=None,

@@ -11,7 +11,7 @@ from workspace_kit.config import Value
 from workspace_kit.errors import NotFound, PriceError, WorkspaceCorruptedError, WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.market import Market
-from workspace_kit.flows.origins import origin_of
+from workspace_kit.flows.origins import content_of, origin_of
 from workspace_kit.flows.provenance import content_digest
 from workspace_kit.flows.signals import signalled
 from workspace_kit.layout import names
@@ -35,6 +35,12 @@ class Inherited(NamedTuple):
     signals_sha256: str | None
 
     @property
+    def identity(self) -> object:
+        """Return what makes it the same trial as another: one found in two places counts once."""
+        parameters = json.dumps(self.parameters, sort_keys=True)
+        return (self.strategy, parameters, self.signals_sha256 or (self.workspace.id, self.trial_id))
+
+    @property
     def source(self) -> dict[str, object]:
         """Return where it comes from, as its document says it."""
         return {
@@ -46,6 +52,8 @@ class Inherited(NamedTuple):
 
 def inherited_trials(sources: Sequence[str], *, root: Path, market: Market) -> list[Inherited]:
     """Return the trials of workspaces that did not fail, by source in the order given, then naturally.
+
+    The same trial found in two workspaces is taken from the first.
 
     Raises
     ------
@@ -66,7 +74,23 @@ def inherited_trials(sources: Sequence[str], *, root: Path, market: Market) -> l
             expected="performance/trial_0.json and its like",
             remedy="choose other workspaces in discovery.from",
         )
-    return [_inherited(number, row, found[row["workspace"]]) for number, row in enumerate(taken)]
+    distinct: dict[object, Inherited] = {}
+    for row in taken:
+        each = _inherited(len(distinct), row, found[row["workspace"]])
+        distinct.setdefault(each.identity, each)
+    return list(distinct.values())
+
+
+def tried_before(trials: Sequence[Inherited], *, root: Path) -> int:
+    """Return how many more trials and weight sets were tried where these trials come from: failed ones too."""
+    origins = {each.workspace.id: each.workspace for each in trials}
+    passed = named_trials(root, list(origins)).filter(pl.col("status") == "ok")["workspace"].to_list()
+    return sum(_tried_in(each) - passed.count(name) for name, each in origins.items())
+
+
+def _tried_in(workspace: Workspace) -> int:
+    counted = content_of(workspace, names.ANALYSIS, "overfitting").get("trials_tried")
+    return counted if isinstance(counted, int) else named_trials(workspace.root, [workspace.id]).height
 
 
 def inherited_again(workspace: Workspace, trials: Iterable[str]) -> dict[str, Inherited]:

@@ -18,6 +18,7 @@ from workspace_kit.analysis.cross_validation import (
 from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Result
 from workspace_kit.flows.choice import Baselines, Search
+from workspace_kit.flows.trial import excess
 from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import SELECT, TRAIN
 
@@ -45,14 +46,14 @@ def judge(
     trial that did not fail.
     """
     tried = trials_tried + len(search.weights)
-    sharpes = [overfitting.moments(series).sharpe for series in returns]
+    sharpes = [overfitting.moments(excess(series, config=trip.config)).sharpe for series in returns]
     deviation = overfitting.sharpe_dispersion(sharpes)
     chosen = {period: search.results[period][search.row] for period in (TRAIN, SELECT)}
     judged = {ENSEMBLE: chosen[TRAIN], baselines.single: baselines.results["best_single"][TRAIN]}
     shared = _of_the_sweep(trip, returns, baselines)
     subjects = {
         name: overfitting.judge(
-            result.returns["return"],
+            excess(result.returns["return"], config=trip.config),
             trials_tried=tried,
             sharpe_deviation=deviation,
             mean_correlation=mean_correlation,
@@ -87,8 +88,9 @@ def _of_the_sweep(trip: Trip, returns: pl.DataFrame, baselines: Baselines) -> di
     """What is true of choosing the best of these trials at all, whoever was chosen."""
     luck, seed = trip.config.luck, trip.config.seed
     matrix = returns.to_numpy()
+    beyond = returns.select(excess(series, config=trip.config) for series in returns).to_numpy()
     held = baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy()
-    splits = _splits(matrix, blocks=luck.blocks, metric=trip.config.metric)
+    splits = _splits(beyond, blocks=luck.blocks, metric=trip.config.metric)
     superior = superior_predictive_ability(matrix, held, draws=luck.draws, seed=seed)
     return {
         "pbo": splits.probability,

@@ -37,6 +37,13 @@ class Market:
         zone = self.config.data.timezone
         return {name: day_bounds(*getattr(self.config.periods, name), timezone=zone) for name in PERIODS}
 
+    @cached_property
+    def _bars(self) -> Mapping[str, Bars]:
+        return {
+            name: bars(self.prices, symbols=self.symbols, start=start, end=end)
+            for name, (start, end) in self.bounds.items()
+        }
+
     @property
     def benchmark_name(self) -> str:
         """What the benchmark is: a symbol, or the index made of the traded ones."""
@@ -48,8 +55,7 @@ class Market:
 
     def bars(self, period: str) -> Bars:
         """Return the period's bars of the traded symbols."""
-        start, end = self.bounds[period]
-        return bars(self.prices, symbols=self.symbols, start=start, end=end)
+        return self._bars[period]
 
     def buy_and_hold(self, period: str) -> Replay:
         """Return what the traded symbols earn, bought at their first bar under the same rules and costs."""
@@ -57,9 +63,14 @@ class Market:
         return replay(buy_and_hold(held), held, execution=self.config.execution)
 
     def benchmark_returns(self, period: str) -> pl.DataFrame:
-        """Return ``timestamp, return`` of the benchmark, which nobody trades and nothing costs."""
+        """Return ``timestamp, return`` of the benchmark on the traded bars, which nobody trades or pays for.
+
+        Its close at a bar is the latest known then; before its first close of the period there is no return.
+        """
         start, end = self.bounds[period]
-        closes = self.benchmark.with_columns(pl.lit("benchmark").alias("symbol"))
+        bar = self.bars(period).timestamps.alias("timestamp").to_frame()
+        known = self.benchmark.filter(pl.col("timestamp").is_between(start, end))
+        closes = bar.join_asof(known, on="timestamp").with_columns(pl.lit("benchmark").alias("symbol"))
         held = bars(closes, symbols=["benchmark"], start=start, end=end)
         free = msgspec.structs.replace(self.config.execution, cost_bps=0.0, fill="close")
         return replay(buy_and_hold(held), held, execution=free).bars.select("timestamp", "return")

@@ -45,7 +45,9 @@ def analysis_metadata(
     }
 
 
-def environment(config: Config, *, folder: Path, market: Market) -> dict[str, object]:
+def environment(
+    config: Config, *, folder: Path, market: Market, test_prices: Mapping[str, str]
+) -> dict[str, object]:
     """Return what a run depends on beyond its configuration."""
     caveats = [market.source] if market.source != config.data.prices else []
     return {
@@ -56,6 +58,7 @@ def environment(config: Config, *, folder: Path, market: Market) -> dict[str, ob
         "config_digest": digest_of(msgspec.to_builtins(config)),
         "prices": {"source": market.source, "digest": market.digest},
         "benchmark": market.benchmark_name,
+        "test_prices": test_prices,
         "warnings": caveats + [_move(each) for each in market.warnings.iter_rows(named=True)],
         "seed": config.seed,
         "git": _git(folder),

@@ -15,7 +15,6 @@ from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
 from workspace_kit.schema import TRAIN
 
-PHASE = "phase_2"
 DOCUMENT = "regime_optimal_params"
 
 

@@ -12,6 +12,7 @@ from workspace_kit.errors import UsageError
 from workspace_kit.flows.discovery import discover, labels_until, trials_of
 from workspace_kit.flows.ensemble_study import check_ensemble, ensemble_study
 from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.looks import test_prices
 from workspace_kit.flows.market import load_market
 from workspace_kit.flows.pages import write_report
 from workspace_kit.flows.provenance import environment
@@ -23,7 +24,7 @@ from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes
-from workspace_kit.schema import PHASES, TEST
+from workspace_kit.schema import PHASES, TEST, TRAIN
 from workspace_kit.workflow_file import dump_config, example_text, parse_config, require_trials
 
 Phase = Callable[[Trip, Journal], None]
@@ -118,11 +119,12 @@ def _prepare(
     trials_of(market, folder=folder, root=root)
     labels_until(market, TEST, folder=folder)
     check_ensemble(config)
+    market.buy_and_hold(TRAIN)  # every period has bars, and prices what the fills need
     workspace = create_workspace(
         root,
         name,
         config=dump_config(config),
-        environment=environment(config, folder=folder, market=market),
+        environment=environment(config, folder=folder, market=market, test_prices=test_prices(market)),
         now=now(),
         durability=config.durability,
     )

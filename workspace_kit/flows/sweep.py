@@ -9,10 +9,11 @@ from workspace_kit.errors import DataError, WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.discovery import labels_until
 from workspace_kit.flows.inherited import named_trials
-from workspace_kit.flows.origins import origin_of
+from workspace_kit.flows.origins import content_of, origin_of
 from workspace_kit.flows.signals import saved_signals, signalled
 from workspace_kit.flows.trial import measured, measured_by_regime, replay_signals
 from workspace_kit.flows.trip import Trip
+from workspace_kit.layout import names
 from workspace_kit.layout.inventory import workspaces
 from workspace_kit.schema import COUNT, METRIC_NAMES, NUMBER, SELECT, TABLES, TEXT, TRAIN
 
@@ -63,7 +64,7 @@ def saved_sweep(trip: Trip) -> Sweep:
         by_regime,
         labels,
         lambda trial: saved_signals(trip, [trial])[trial],
-        tried=trials.height,
+        tried=trials.height + content_of(workspace, names.SUMMARY, "summary").get("tried_before", 0),
         about={},
     )
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from workspace_kit import clock
-from workspace_kit.analysis.measures import summarise
+from workspace_kit.analysis.measures import excess_returns, summarise
 from workspace_kit.analysis.regimes import by_regime
 from workspace_kit.analysis.replay import Bars, Replay, changes, dense, replay, targets
 from workspace_kit.analysis.search import Candidate
@@ -119,6 +119,12 @@ def measured(replayed: Replay, *, config: Config) -> dict[str, Any]:
         periods_per_year=config.data.periods_per_year,
         risk_free_rate=config.data.risk_free_rate,
     )
+
+
+def excess(returns: pl.Series, *, config: Config) -> pl.Series:
+    """Return bar returns less what cash would earn in a bar, as the Sharpe ratio takes them."""
+    data = config.data
+    return excess_returns(returns, periods_per_year=data.periods_per_year, risk_free_rate=data.risk_free_rate)
 
 
 def counted(replayed: Replay) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """Phase 4: look at the test period, once, with what was chosen before it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from workspace_kit import clock
 from workspace_kit.analysis.ensemble import check_weights
 from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Result, blend, result_of, weighed
@@ -15,18 +13,17 @@ from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
 from workspace_kit.flows.inherited import inherited_again, inherited_signals
 from workspace_kit.flows.intervals import intervals
 from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.looks import earlier_looks
 from workspace_kit.flows.members import Member, followed
 from workspace_kit.flows.provenance import analysis_metadata, content_digest
 from workspace_kit.flows.signals import saved_signals
 from workspace_kit.flows.trial import Setting, Trial, replay_signals, write_trial_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
-from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.reader import document_of
 from workspace_kit.layout.writer import write_document, write_table
-from workspace_kit.schema import PERIODS, TEST
+from workspace_kit.schema import PERIODS, SELECT, TEST
 
-PHASE = "phase_4"
 NO_VALIDATION = "no validation"
 CANDIDATES = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
 MEMBER_FIELDS = ("strategy", "otherwise")
@@ -58,6 +55,8 @@ def validate(trip: Trip, _journal: Journal) -> None:
         )
         for period in PERIODS
     }
+    unseen = labels.filter(pl.col("timestamp") > trip.market.bounds[SELECT][1])
+    write_table(workspace, names.TEST_REGIMES, unseen, durability=config.durability)
     write_table(workspace, "returns", _returns(trip, results, fresh, saved), durability=config.durability)
     metadata = analysis_metadata(
         trip,
@@ -89,21 +88,6 @@ def silent_on_test(trip: Trip) -> list[str]:
         for trial, each in inherited_again(trip.workspace, _chosen(choice)).items()
         if inherited_signals(each, trip.market).filter(within).is_empty()
     ]
-
-
-def earlier_looks(trip: Trip) -> list[str]:
-    """Return the other workspaces of the root that looked at an overlapping test period of these prices."""
-    others = [each for each in workspaces(trip.workspace.root) if each.id != trip.workspace.id]
-    listed = inventory(others).filter(pl.col("kind") == names.VALIDATION.name)
-    start, end = (clock.text(moment) for moment in trip.market.bounds[TEST])
-    looks = []
-    for workspace, path in listed.select("workspace", "path").iter_rows():
-        document = document_of(Path(path))
-        period, prices = document.get("period") or {}, document.get("prices") or {}
-        overlaps = period.get("start", "") <= end and period.get("end", "") >= start
-        if overlaps and prices.get("digest") == trip.market.digest:
-            looks.append(workspace)
-    return looks
 
 
 def _chosen(choice: Mapping[str, Any]) -> list[str]:

@@ -15,13 +15,13 @@ from typing import Any
 import polars as pl
 
 from workspace_kit import clock
-from workspace_kit.errors import UsageError
+from workspace_kit.errors import SchemaMismatch, UsageError
 from workspace_kit.layout import names
 from workspace_kit.layout.fields import Document
 from workspace_kit.layout.lines import BYTE_ORDER_MARK, MARK_SKIPPED, excerpt, parse_json
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.plain_yaml import load_yaml
-from workspace_kit.schema import FORMAT_VERSION, METRIC_NAMES, TABLES
+from workspace_kit.schema import FORMAT_VERSION, METRIC_NAMES, TABLES, WINNER_FACTS
 
 ALL = "all"
 Row = dict[str, object]
@@ -35,8 +35,45 @@ def encode_document(content: Mapping[str, object], *, written_at: dt.datetime) -
 
 
 def encode_json(content: object) -> bytes:
-    """Write JSON for people: indented, text as it is, a newline at the end; NaN and infinity refused."""
-    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    """Write JSON for people: indented, text as it is, a newline at the end.
+
+    Dates become text and NumPy's scalars plain numbers.
+
+    Raises
+    ------
+    SchemaMismatch
+        A value that JSON has not: NaN, infinity, or an object of another kind.
+    """
+    try:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+        return f"{text}\n".encode()
+    except (TypeError, ValueError) as error:
+        raise SchemaMismatch(
+            ".".join(["document", *_path_to_nonsense(content)]),
+            found=str(error),
+            expected="finite numbers, texts, dates, nulls, lists and mappings",
+            remedy="convert the value; None stands for a number that does not exist",
+        ) from error
+
+
+def _path_to_nonsense(content: object) -> list[str]:
+    """Keys down to the first number that is not finite; empty where there is none."""
+    parts = content.items() if isinstance(content, Mapping) else ()
+    for key, value in parts:
+        below = _path_to_nonsense(value)
+        if below or (isinstance(value, float) and not math.isfinite(value)):
+            return [str(key), *below]
+    return []
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dt.datetime):
+        return clock.text(value)
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{ascii(value)[:40]} of type {type(value).__name__}")
 
 
 def encode_table(frame: pl.DataFrame) -> bytes:
@@ -187,7 +224,7 @@ def _regime_params(document: Document) -> Rows:
     ]
     for strategy, holder, name in scopes:
         for regime, entry in document.sections(holder, name):
-            parameters = {name: value for name, value in entry.items() if name not in _WINNER_FIELDS}
+            parameters = {name: value for name, value in entry.items() if name not in WINNER_FACTS}
             yield (
                 "regime_params",
                 {
@@ -203,9 +240,6 @@ def _regime_params(document: Document) -> Rows:
                     "fallback_reason": document.text(entry, "fallback_reason"),
                 },
             )
-
-
-_WINNER_FIELDS = frozenset(TABLES["regime_params"].names) | {"interval"}
 
 
 def _ensemble_weights(document: Document) -> Rows:
@@ -321,7 +355,8 @@ def _correlations(document: Document, data: bytes) -> Rows:
 
 
 _TABLE_READERS: Mapping[str, Callable[[Document, bytes], Rows]] = {
-    "regimes": _regimes,
+    names.REGIMES: _regimes,
+    names.TEST_REGIMES: _regimes,
     "returns": _returns,
     names.RETURN_CORRELATIONS: _correlations,
     names.POSITION_CORRELATIONS: _correlations,

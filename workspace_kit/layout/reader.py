@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import polars as pl
 from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import Row, read_document
-from workspace_kit.layout.lines import parse_json, read_signals
+from workspace_kit.layout.lines import parse_json, read_signals, refuse_constant
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.plain_yaml import load_yaml
@@ -92,15 +92,15 @@ def signals_of(workspace: Workspace, trials: Iterable[str], *, kind: names.FileK
     )
 
 
-def document_of(path: Path) -> dict[str, Any]:
-    """Read one JSON document strictly.
+def document_of(path: Path, *, constant: Callable[[str], None] = refuse_constant) -> dict[str, Any]:
+    """Read one JSON document strictly; ``constant`` is told of each NaN, as in `lines.parse_json`.
 
     Raises
     ------
     NotFound, FileDamaged
         There is none, or it is not a JSON object.
     """
-    return _content(path, dict, "a JSON object")
+    return _content(path, dict, "a JSON object", constant=constant)
 
 
 def log_of(workspace: Workspace) -> list[Any]:
@@ -117,9 +117,11 @@ def log_of(workspace: Workspace) -> list[Any]:
         return []
 
 
-def _content(path: Path, kind: type[T], expected: str) -> T:
+def _content(
+    path: Path, kind: type[T], expected: str, *, constant: Callable[[str], None] = refuse_constant
+) -> T:
     try:
-        content = parse_json(_read_inside(path))
+        content = parse_json(_read_inside(path), constant=constant)
     except (ValueError, RecursionError) as error:
         raise FileDamaged(
             str(path), found=str(error), expected=expected, remedy="restore the file"

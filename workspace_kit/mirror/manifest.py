@@ -45,7 +45,7 @@ class Parts:
 def mirror_folder(root: Path) -> Path:
     """Where the mirror of a results root lies: inside it, or in the user's cache where it is read-only."""
     inside = root / ".workspace_kit"
-    if os.access(root, os.W_OK):
+    if os.access(inside if inside.exists() else root, os.W_OK):
         return inside
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if not os.access(cache if cache.exists() else cache.parent, os.W_OK):

@@ -4,7 +4,7 @@
 can be computed from, ``load`` does all of that, ``market`` answers what the rest asks of prices.
 """
 
-from workspace_kit.prices.load import Prices, load_prices
+from workspace_kit.prices.load import Prices, digests_by_month, load_prices
 from workspace_kit.prices.market import benchmark_closes, day_bounds, traded_symbols
 
-__all__ = ["Prices", "benchmark_closes", "day_bounds", "load_prices", "traded_symbols"]
+__all__ = ["Prices", "benchmark_closes", "day_bounds", "digests_by_month", "load_prices", "traded_symbols"]

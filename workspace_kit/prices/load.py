@@ -66,6 +66,15 @@ def load_prices(data: Data, *, folder: Path) -> Prices:
     return Prices(bars, digest(bars), moves, about)
 
 
+def digests_by_month(bars: pl.DataFrame) -> dict[str, str]:
+    """Return the `digest` of the bars of each month (2016-01), its first sixteen digits."""
+    months = bars.with_columns(pl.col("timestamp").dt.strftime("%Y-%m").alias("month")).sort(
+        "month", "symbol", "timestamp"
+    )
+    parts = months.partition_by("month", as_dict=True, include_key=False)
+    return {month: digest(part)[:16] for (month,), part in parts.items()}
+
+
 def digest(bars: pl.DataFrame) -> str:
     """Return the sha256 of sorted bars: a JSON head, then each column's values, little endian.
 

@@ -56,7 +56,15 @@ class Catalog:
         return _ask(self.connection, text, parameters, where="SQL")
 
     def table(self, name: str) -> pl.DataFrame:
-        """Return all rows of one view."""
+        """Return all rows of one view.
+
+        Raises
+        ------
+        QueryError
+            No view has this name.
+        """
+        if name not in TABLES:
+            raise unknown(name, TABLES, where="views", kind="view")
         rows: pl.DataFrame = self.connection.view(name).pl()
         return rows
 
