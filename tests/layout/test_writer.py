@@ -58,7 +58,8 @@ def test_the_writer_of_the_description_appends_a_line_a_signal(workspace: Worksp
     for spelling in ("0", "trial_0", 0):
         writer.write_signal(spelling, SIGNAL)
     lines = (workspace.path / "signals" / "trial_0.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [SIGNAL] * 3
+    written = {**SIGNAL, "timestamp": f"{SIGNAL['timestamp']}Z"}
+    assert [json.loads(line) for line in lines] == [written] * 3
 
 
 def test_signals_written_one_by_one_and_as_a_frame_are_read_alike(workspace: Workspace) -> None:

@@ -82,7 +82,7 @@ def inherited_trials(sources: Sequence[str], *, root: Path, market: Market) -> l
 
 
 def tried_before(trials: Sequence[Inherited], *, root: Path) -> int:
-    """Return how many more trials and weight sets were tried where these trials come from: failed ones too."""
+    """Return how many more trials, failed ones too, and weight sets were tried where these come from."""
     origins = {each.workspace.id: each.workspace for each in trials}
     passed = named_trials(root, list(origins)).filter(pl.col("status") == "ok")["workspace"].to_list()
     return sum(_tried_in(each) - passed.count(name) for name, each in origins.items())

@@ -16,8 +16,8 @@ from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.reader import zone_of
 from workspace_kit.layout.writer import write_file
-from workspace_kit.layout.zones import UTC
 from workspace_kit.prices import day_bounds
 from workspace_kit.report.page import page, performance_chart
 from workspace_kit.report.story import Story
@@ -50,7 +50,8 @@ def story_of(workspace: Workspace) -> Story:
     """Gather what a page tells of a workspace; whatever is not there is left out."""
     with open_catalog(workspace.root, [workspace.id]) as catalog:
         tables = {name: catalog.table(name) for name in TABLES if name not in {"signals", "files"}}
-    about = tables["workspaces"].row(0, named=True)
+    listed = tables["workspaces"]
+    about = listed.row(0, named=True) if listed.height else dict.fromkeys(listed.columns)
     config = config_of(workspace)
     luck, choice, validation = (
         content_of(workspace, kind, key)
@@ -66,7 +67,7 @@ def story_of(workspace: Workspace) -> Story:
         note=about["note"] or "",
         created_at=about["created_at"],
         as_of=now(),
-        timezone=config.data.timezone if config else UTC.timezone,
+        timezone=config.data.timezone if config else zone_of(workspace.path).timezone,
         verdict=verdict_of(workspace),
         metric=config.metric if config else "sharpe_ratio",
         periods_per_year=config.data.periods_per_year if config else None,

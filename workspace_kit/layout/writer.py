@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -14,13 +15,16 @@ from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json, encode_table
 from workspace_kit.layout.lines import encode_signal, encode_signals
 from workspace_kit.layout.names import FileKind, Workspace
-from workspace_kit.layout.reader import log_of
+from workspace_kit.layout.reader import log_of, zone_of
+from workspace_kit.layout.zones import Zone
 
 
 class SignalWriter:
     """Appends signals to trials of one workspace, safe for threads and for processes of one machine.
 
-    A signal is a mapping with ``timestamp, symbol, action, strength, strategy``; further fields are kept.
+    A signal is a mapping with ``timestamp, symbol, action, strength, strategy``; further fields are kept. A
+    time without an offset lies in the zone that the workspace's configuration declares, and is written in
+    UTC.
     """
 
     def __init__(self, workspace: Path, *, durability: Durability = DEFAULT_DURABILITY) -> None:
@@ -36,12 +40,29 @@ class SignalWriter:
             The signal was not written.
         """
         path = self._path(trial_id)
-        self._append(path, encode_signal(signal, where=str(path)))
+        self._append(path, encode_signal(self._in_utc(signal), where=str(path)))
 
     def write_signals(self, trial_id: int | str, signals: pl.DataFrame, *, strategy: str) -> None:
         """Append a frame of signals (`schema.STRATEGY_SIGNALS`) in one step."""
         if signals.height:
             self._append(self._path(trial_id), encode_signals(signals, strategy=strategy))
+
+    @cached_property
+    def _zone(self) -> Zone:
+        return zone_of(self.workspace)
+
+    def _in_utc(self, signal: Mapping[str, object]) -> Mapping[str, object]:
+        """Write the time as every file of ours has it: a file that mixes forms could not be read whole."""
+        written = signal.get("timestamp")
+        if isinstance(written, dt.datetime):
+            return {**signal, "timestamp": clock.text(written)}
+        zone = self._zone
+        instant = (
+            clock.instant(written, timezone=zone.timezone, close_time=zone.close_time)
+            if isinstance(written, str)
+            else None
+        )
+        return signal if instant is None else {**signal, "timestamp": clock.text(instant)}
 
     def _path(self, trial_id: int | str) -> Path:
         return _inside(names.SIGNALS.path(self.workspace, names.trial_id(trial_id)))
