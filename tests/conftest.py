@@ -7,6 +7,7 @@ import pytest
 
 import workspace_kit as wk
 from workspace_kit.layout.names import FOLDERS, Workspace
+from workspace_kit.workflow_file import example_text
 
 EPOCH = "1767225600"
 
@@ -28,6 +29,35 @@ def example(tmp_path_factory, epoch) -> Path:
     """Folder of the packaged example, run with one worker."""
     root = tmp_path_factory.mktemp("example")
     return wk.run_workflow(root=root, workspace_id="workflow_golden", workers=1).path
+
+
+SMALLER = (
+    ("{lookback: [3, 6, 9, 12], threshold: [0.0, 0.02, 0.05]}", "{lookback: [3, 9], threshold: [0.0]}"),
+    ("{fast: [2, 3, 4], slow: [6, 9, 12]}", "{fast: [2], slow: [6, 12]}"),
+    ("{window: [6, 9, 12], entry: [0.5, 1.0, 1.5]}", "{window: [6], entry: [0.5, 1.5]}"),
+    ("step: 0.1 ", "step: 0.5 "),
+    ("luck: {confidence: 0.95, draws: 1000, blocks: 16}", "luck: {draws: 50, blocks: 4}"),
+)
+
+
+@pytest.fixture(scope="session")
+def small_text() -> str:
+    """The packaged workflow with eight trials and few weight sets: the same paths, sooner."""
+    text = example_text()
+    for whole, part in SMALLER:
+        assert whole in text
+        text = text.replace(whole, part)
+    return text
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory, epoch, small_text) -> Path:
+    """Folder of the small workflow, run with one worker."""
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "workflow.yaml").write_text(small_text)
+    return wk.run_workflow(
+        folder / "workflow.yaml", root=folder / "results", workspace_id="workflow_small", workers=1
+    ).path
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ def test_init_writes_the_commented_example_once(command, tmp_path):
     assert command("init")[0] == 0
     assert (tmp_path / "workflow.yaml").read_text() == example_text()
     code, _, message = command("init")
-    assert code == 5
-    assert "workflow.yaml: found link refused: File exists" in message
+    assert code == 2
+    assert "workflow.yaml: found a file of this name, expected none yet" in message
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,8 @@ def compare(a: str, b: str, *, results: Results = ROOT, form: Shape = "table") -
 def sql(query: str, *, results: Results = ROOT, form: Shape = "table") -> None:
     """Answer SQL over all workspaces; `show tables` lists the views.
 
-    Example: `workspace-kit sql "select trial_id, sharpe_ratio from performance order by 2 desc limit 5"`
+    Example: `workspace-kit sql "select workspace, trial_id, sharpe_ratio from performance
+    where kind = 'trial' and period = 'train' order by 3 desc limit 5"`
     """
     with flows.open_catalog(results) as catalog:
         rows = catalog.sql(query)

@@ -104,7 +104,7 @@ def test_independent_trials_count_in_full_and_equal_ones_as_one():
 
 def test_the_dispersion_is_the_sample_deviation_of_what_is_known():
     assert sharpe_dispersion([1.0, None, 2.0, 3.0]) == pytest.approx(1.0, abs=1e-15)
-    assert sharpe_dispersion([1.0, None]) == sharpe_dispersion([]) == 0.0
+    assert sharpe_dispersion([1.0, None]) is sharpe_dispersion([]) is None
 
 
 def test_moments_are_per_bar_with_kurtosis_three_for_normal_data():

@@ -22,7 +22,6 @@ from workspace_kit.flows.market import load_market
 from workspace_kit.flows.run import STEPS, read_config
 from workspace_kit.flows.trip import Trip, silent
 from workspace_kit.layout.names import Workspace
-from workspace_kit.workflow_file import example_text
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("signals", "performance", "analysis", "visualizations")
@@ -107,9 +106,10 @@ def test_every_trial_and_weight_set_is_counted_in_the_odds(example):
     assert f"of {trials + 287} tried" in luck["verdict"]
 
 
-def test_other_worker_counts_give_the_same_bytes(example, tmp_path, epoch):
-    again = wk.run_workflow(root=tmp_path, workspace_id="workflow_golden", workers=3).path
-    assert contents(again, *FOLDERS) == contents(example, *FOLDERS)
+def test_other_worker_counts_give_the_same_bytes(small, tmp_path, epoch):
+    workflow = small.parents[1] / "workflow.yaml"
+    again = wk.run_workflow(workflow, root=tmp_path, workspace_id="workflow_small", workers=3).path
+    assert contents(again, *FOLDERS) == contents(small, *FOLDERS)
 
 
 def test_sql_counts_what_duckdb_counts_in_the_plain_files(example):
@@ -125,7 +125,7 @@ def test_sql_counts_what_duckdb_counts_in_the_plain_files(example):
     assert best["sharpe_ratio"].is_sorted(descending=True)
 
 
-def scrambled_after_select(folder: Path) -> Path:
+def scrambled_after_select(folder: Path, text: str) -> Path:
     """Write the example's prices to a file, those of the test period at random, and a workflow for them."""
     config, here = read_config(None)
     market = load_market(config, folder=here)
@@ -138,17 +138,17 @@ def scrambled_after_select(folder: Path) -> Path:
         "timestamp", "symbol", "close"
     ).write_parquet(folder / "prices.parquet")
     workflow = folder / "workflow.yaml"
-    workflow.write_text(example_text().replace("sample:stocks", "prices.parquet"))
+    workflow.write_text(text.replace("sample:stocks", "prices.parquet"))
     return workflow
 
 
-def test_prices_after_select_do_not_reach_the_first_three_phases(example, tmp_path, epoch):
-    workflow = scrambled_after_select(tmp_path)
+def test_prices_after_select_do_not_reach_the_first_three_phases(small, small_text, tmp_path, epoch):
+    workflow = scrambled_after_select(tmp_path, small_text)
     other = wk.run_workflow(
-        workflow, root=tmp_path / "results", workspace_id="workflow_golden", until="phase_3"
+        workflow, root=tmp_path / "results", workspace_id="workflow_small", until="phase_3"
     ).path
     for name, data in contents(other, "signals", "performance", "analysis").items():
-        honest = (example / name).read_bytes()
+        honest = (small / name).read_bytes()
         if name.endswith(".json"):
             assert blind(json.loads(data)) == blind(json.loads(honest)), name
         else:
@@ -221,19 +221,23 @@ def test_editing_a_query_changes_what_the_second_phase_finds(example, tmp_path, 
     assert edited != original
 
 
-def test_until_stops_after_the_phase_named(tmp_path):
-    workspace = wk.run_workflow(root=tmp_path, until="phase_1", workers=2).path
+def test_until_stops_after_the_phase_named(small, tmp_path):
+    workspace = wk.run_workflow(
+        small.parents[1] / "workflow.yaml", root=tmp_path, until="phase_1", workers=2
+    ).path
     assert (workspace / "checkpoints" / "phase_1_complete.checkpoint").exists()
     assert not (workspace / "analysis" / "regime_optimal_params.json").exists()
 
 
-def test_a_second_run_of_the_same_test_period_is_counted_as_a_second_look(example, tmp_path):
+def test_a_second_run_of_the_same_test_period_is_counted_as_a_second_look(small, tmp_path):
     root = tmp_path / "root"
-    shutil.copytree(example, root / example.name)
-    again = wk.run_workflow(root=root, workspace_id="again", workers=2).path
+    shutil.copytree(small, root / small.name)
+    again = wk.run_workflow(
+        small.parents[1] / "workflow.yaml", root=root, workspace_id="again", workers=2
+    ).path
     validation = document(again, "performance/validation_results.json")
     assert validation["looks"] == 2
-    assert validation["looked_at_before_by"] == ["workflow_golden"]
+    assert validation["looked_at_before_by"] == ["workflow_small"]
     assert "looked at 1 time(s) before" in (again / "visualizations" / "report.html").read_text()
 
 

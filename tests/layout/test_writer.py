@@ -62,6 +62,33 @@ def test_the_writer_of_the_description_appends_a_line_a_signal(workspace: Worksp
     assert [json.loads(line) for line in lines] == [written] * 3
 
 
+def test_times_of_any_form_are_written_in_utc_so_that_the_file_is_read_whole(workspace: Workspace) -> None:
+    (workspace.path / "metadata" / "config.yaml").write_text("data: {timezone: America/New_York}\n")
+    writer = SignalWriter(workspace.path)
+    for written in (
+        "2020-07-01T09:30",
+        "2020-07-01T09:30-04:00",
+        "2020-07-01T13:30Z",
+        NOW.replace(tzinfo=dt.UTC),
+    ):
+        writer.write_signal(0, {**SIGNAL, "timestamp": written})
+    reading = signals_of(workspace, ["trial_0"], kind=names.SIGNALS)
+    assert reading.faults.height == 0
+    assert reading.rows["timestamp"].to_list() == [dt.datetime(2020, 7, 1, 13, 30)] * 3 + [NOW]
+
+
+@pytest.mark.parametrize("written", ["2021-03-14T02:30:00", "2021-11-07T01:30:00", "soon", ""])
+def test_a_time_that_names_no_instant_there_is_not_written(written: str, workspace: Workspace) -> None:
+    (workspace.path / "metadata" / "config.yaml").write_text("data: {timezone: America/New_York}\n")
+    with pytest.raises(SchemaMismatch) as caught:
+        SignalWriter(workspace.path).write_signal(0, {**SIGNAL, "timestamp": written})
+    assert str(caught.value) == (
+        f"{workspace.path}: found the time {written!r}, expected a time that comes once in America/New_York; "
+        "correct it, or write its offset"
+    )
+    assert list((workspace.path / "signals").iterdir()) == []
+
+
 def test_signals_written_one_by_one_and_as_a_frame_are_read_alike(workspace: Workspace) -> None:
     writer = SignalWriter(str(workspace.path))
     writer.write_signals(0, FRAME, strategy="m")

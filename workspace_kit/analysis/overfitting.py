@@ -5,7 +5,7 @@ normal data; the excess over 3 that many libraries call by the same name gives w
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -79,6 +79,13 @@ def expected_maximum_sharpe(trials: float, *, deviation: float) -> float:
     return deviation * _expected_maximum(trials)
 
 
+def luck_hurdle(trials: int, *, deviation: float | None) -> float | None:
+    """Return what the best of the trials reaches by luck; null where nobody knows how far they spread."""
+    if deviation is None:
+        return 0.0 if trials == 1 else None
+    return expected_maximum_sharpe(trials, deviation=deviation)
+
+
 def deflated_sharpe(
     sharpe: float, *, trials: float, deviation: float, bars: int, skewness: float, kurtosis: float
 ) -> float | None:
@@ -107,30 +114,36 @@ def effective_trials(trials: int, *, mean_correlation: float) -> float:
     return correlation + (1 - correlation) * trials
 
 
-def sharpe_dispersion(sharpes: Sequence[float | None]) -> float:
-    """Return the sample deviation of the trials' Sharpe ratios; 0 for fewer than two."""
+def sharpe_dispersion(sharpes: Sequence[float | None]) -> float | None:
+    """Return the sample deviation of the trials' Sharpe ratios; null for fewer than two."""
     known = [sharpe for sharpe in sharpes if sharpe is not None]
     if len(known) < 2:
-        return 0.0
+        return None
     mean = math.fsum(known) / len(known)
     return math.sqrt(math.fsum((sharpe - mean) ** 2 for sharpe in known) / (len(known) - 1))
 
 
 def judge(
-    returns: pl.Series, *, trials_tried: int, sharpe_deviation: float, mean_correlation: float | None
+    returns: pl.Series,
+    *,
+    trials_tried: int,
+    sharpe_deviation: float | None,
+    mean_correlation: float | None,
 ) -> dict[str, float | int | None]:
     """Return what table ``overfitting`` says of one subject, from its returns in excess of cash over train.
 
-    ``psr`` (hurdle 0), ``dsr`` (for every trial tried), ``trials_tried``, ``effective_trials`` (None
-    without a mean correlation), ``min_track_record`` (bars, 95 % confidence, hurdle 0).
+    ``psr`` (hurdle 0), ``dsr`` (for every trial tried; None where `luck_hurdle` is), ``trials_tried``,
+    ``effective_trials`` (None without a mean correlation), ``min_track_record`` (bars, 95 % confidence,
+    hurdle 0).
     """
     bars, sharpe, skewness, kurtosis = moments(returns)
     psr = dsr = track_record = None
     if sharpe is not None and skewness is not None and kurtosis is not None:
         shape = {"skewness": skewness, "kurtosis": kurtosis}
-        hurdle = expected_maximum_sharpe(trials_tried, deviation=sharpe_deviation)
         psr = probabilistic_sharpe(sharpe, hurdle=0.0, bars=bars, **shape)
-        dsr = probabilistic_sharpe(sharpe, hurdle=hurdle, bars=bars, **shape)
+        hurdle = luck_hurdle(trials_tried, deviation=sharpe_deviation)
+        if hurdle is not None:
+            dsr = probabilistic_sharpe(sharpe, hurdle=hurdle, bars=bars, **shape)
         track_record = min_track_record(sharpe, hurdle=0.0, confidence=CONFIDENCE, **shape)
     effective = (
         None
@@ -185,6 +198,13 @@ def sweep_verdict(*, pbo: float | None, spa_p_value: float | None) -> str:
         shown = "Something" if spa_p_value < 1 - CONFIDENCE else "Nothing"
         sentences.append(f"{shown} tried is shown to beat buy-and-hold beyond luck (p = {spa_p_value:.2f}).")
     return " ".join(sentences)
+
+
+def validation_verdict(sharpes: Mapping[str, float | None], *, looks: int) -> str:
+    """Return how the candidates did on test in plain words; ``looks`` counts this one too."""
+    told = ", ".join(f"{name.replace('_', ' ')} {_number(sharpe)}" for name, sharpe in sharpes.items())
+    seen = "seen for the first time" if looks == 1 else f"seen {looks} times by now"
+    return f"Sharpe on test, {seen}: {told}."
 
 
 def _spread(sharpe: float, *, skewness: float, kurtosis: float) -> float:

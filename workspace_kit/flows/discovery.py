@@ -10,10 +10,12 @@ from workspace_kit.analysis.regimes import METHODS, label_regimes, refuse_hindsi
 from workspace_kit.analysis.search import Candidate, candidates
 from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.config import Config
+from workspace_kit.errors import DataError
 from workspace_kit.flows.functions import find_function
-from workspace_kit.flows.inherited import Inherited, inherited_trials, tried_before
+from workspace_kit.flows.inherited import Inherited
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.market import Market
+from workspace_kit.flows.sources import inherited_trials, tried_before
 from workspace_kit.flows.summary import summarise_sweep
 from workspace_kit.flows.trial import Setting, Trial, lost_trial, run_trial
 from workspace_kit.flows.trip import Trip
@@ -35,6 +37,13 @@ def discover(trip: Trip, journal: Journal) -> None:
         ):
             journal.trial(outcome)
             step()
+    if not journal.completed:
+        raise DataError(
+            str(trip.workspace.path),
+            found=f"all {len(wanted)} trials failed, the first one with: {journal.first_error}",
+            expected="at least one that does not",
+            remedy=f"see `workspace-kit show {trip.workspace.id}`",
+        )
     inherited = [trial for trial in wanted if isinstance(trial, Inherited)]
     summarise_sweep(trip, before=tried_before(inherited, root=trip.workspace.root) if inherited else 0)
 

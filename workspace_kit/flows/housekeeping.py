@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from workspace_kit import storage
+from workspace_kit.errors import UsageError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.pages import PAGE_KEY, verdict_of
 from workspace_kit.flows.studies import open_workspace
@@ -17,7 +18,17 @@ from workspace_kit.workflow_file import example_text
 
 
 def write_example(path: Path) -> None:
-    """Write the packaged workflow file, commented, where nothing is yet."""
+    """Write the packaged workflow file, commented, where nothing is yet.
+
+    Raises
+    ------
+    UsageError
+        A file of this name is there; it stays as it is.
+    """
+    if path.exists():
+        raise UsageError(
+            str(path), found="a file of this name", expected="none yet", remedy="name another, or remove it"
+        )
     storage.create(path, example_text().encode(), sync=False)
 
 

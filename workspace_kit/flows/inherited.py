@@ -1,24 +1,21 @@
 """Trials of other workspaces, taken as they signalled; nothing is assumed of who wrote them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from workspace_kit.config import Value
-from workspace_kit.errors import NotFound, PriceError, WorkspaceCorruptedError, WorkspaceKitError
-from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.errors import PriceError, WorkspaceCorruptedError, WorkspaceKitError
 from workspace_kit.flows.market import Market
-from workspace_kit.flows.origins import content_of, origin_of
+from workspace_kit.flows.origins import origin_of
 from workspace_kit.flows.provenance import content_digest
 from workspace_kit.flows.signals import signalled
 from workspace_kit.layout import names
 from workspace_kit.layout.inventory import find_workspace
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import document_of
-from workspace_kit.schema import natural_order
 
 
 class Inherited(NamedTuple):
@@ -50,58 +47,9 @@ class Inherited(NamedTuple):
         }
 
 
-def inherited_trials(sources: Sequence[str], *, root: Path, market: Market) -> list[Inherited]:
-    """Return the trials of workspaces that did not fail, by source in the order given, then naturally.
-
-    The same trial found in two workspaces is taken from the first.
-
-    Raises
-    ------
-    WorkspaceNotFound, NotFound
-        A source is not there, or none has a trial.
-    PriceError
-        A source says that it rests on other prices.
-    """
-    found = {name: find_workspace(root, name) for name in sources}
-    for workspace in found.values():
-        refuse_other_prices(workspace, market)
-    trials = named_trials(root, sources).filter(pl.col("status") == "ok")
-    taken = [row for name in sources for row in trials.filter(pl.col("workspace") == name).rows(named=True)]
-    if not taken:
-        raise NotFound(
-            ", ".join(sources),
-            found="no trial that did not fail",
-            expected="performance/trial_0.json and its like",
-            remedy="choose other workspaces in discovery.from",
-        )
-    distinct: dict[object, Inherited] = {}
-    for row in taken:
-        each = _inherited(len(distinct), row, found[row["workspace"]])
-        distinct.setdefault(each.identity, each)
-    return list(distinct.values())
-
-
-def tried_before(trials: Sequence[Inherited], *, root: Path) -> int:
-    """Return how many more trials, failed ones too, and weight sets were tried where these come from."""
-    origins = {each.workspace.id: each.workspace for each in trials}
-    passed = named_trials(root, list(origins)).filter(pl.col("status") == "ok")["workspace"].to_list()
-    return sum(_tried_in(each) - passed.count(name) for name, each in origins.items())
-
-
-def _tried_in(workspace: Workspace) -> int:
-    counted = content_of(workspace, names.ANALYSIS, "overfitting").get("trials_tried")
-    return counted if isinstance(counted, int) else named_trials(workspace.root, [workspace.id]).height
-
-
 def inherited_again(workspace: Workspace, trials: Iterable[str]) -> dict[str, Inherited]:
     """Return trials by their id here, from what this workspace recorded when it took them."""
     return {trial: _recorded(workspace, trial) for trial in trials}
-
-
-def named_trials(root: Path, workspaces: Sequence[str]) -> pl.DataFrame:
-    """Return ``workspace, trial_id, strategy, parameters, status`` of every trial, in natural order."""
-    with open_catalog(root, workspaces) as catalog:
-        return catalog.answer("named_trials").sort("workspace", *natural_order("trial_id"))
 
 
 def refuse_other_prices(workspace: Workspace, market: Market) -> None:
@@ -137,7 +85,8 @@ def inherited_signals(trial: Inherited, market: Market) -> pl.DataFrame:
     return said.rows
 
 
-def _inherited(number: int, row: Mapping[str, Any], workspace: Workspace) -> Inherited:
+def inherit(number: int, row: Mapping[str, Any], workspace: Workspace) -> Inherited:
+    """Return a row of the query ``named_trials`` as a trial of this number."""
     trial, parameters = row["trial_id"], json.loads(row["parameters"])
     return Inherited(number, row["strategy"], parameters, workspace, trial, _digest(workspace, trial))
 

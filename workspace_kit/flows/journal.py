@@ -25,6 +25,7 @@ class Journal:
     failed: list[str] = field(default_factory=list)
     phases: dict[str, object] = field(default_factory=dict)
     trials: dict[str, object] = field(default_factory=dict)
+    first_error: str = ""
     last_beat: float = 0.0
 
     @contextmanager
@@ -50,6 +51,7 @@ class Journal:
         (self.failed if outcome.error else self.completed).append(outcome.trial_id)
         self.trials[outcome.trial_id] = {"started": clock.text(outcome.started), "seconds": outcome.seconds}
         if outcome.error:
+            self.first_error = self.first_error or f"{outcome.trial_id}: {outcome.error}"
             self._tell("trial failed", outcome.error, trial_id=outcome.trial_id)
         if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
             self._state("running")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from workspace_kit.analysis import overfitting
@@ -61,7 +62,7 @@ def judge(
         | shared
         for name, result in judged.items()
     }
-    hurdle = overfitting.expected_maximum_sharpe(tried, deviation=deviation)
+    hurdle = overfitting.luck_hurdle(tried, deviation=deviation)
     equal, held = (baselines.results[name][SELECT] for name in ("equal_weight", "buy_and_hold"))
     verdict = overfitting.verdict(
         winner,
@@ -79,7 +80,7 @@ def judge(
         "weight_sets_tried": len(search.weights),
         "sharpe_deviation": deviation,
         "mean_correlation": mean_correlation,
-        "luck_hurdle": hurdle * math.sqrt(trip.config.data.periods_per_year),
+        "luck_hurdle": None if hurdle is None else hurdle * math.sqrt(trip.config.data.periods_per_year),
         "subjects": subjects,
     }
 
@@ -89,6 +90,8 @@ def _of_the_sweep(trip: Trip, returns: pl.DataFrame, baselines: Baselines) -> di
     luck, seed = trip.config.luck, trip.config.seed
     matrix = returns.to_numpy()
     beyond = returns.select(excess(series, config=trip.config) for series in returns).to_numpy()
+    # Trials that never differ are one trial: no half can rank one of them above another.
+    beyond = np.unique(beyond, axis=1)
     held = baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy()
     splits = _splits(beyond, blocks=luck.blocks, metric=trip.config.metric)
     superior = superior_predictive_ability(matrix, held, draws=luck.draws, seed=seed)

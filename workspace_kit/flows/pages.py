@@ -39,11 +39,16 @@ def write_report(workspace: Workspace | Path | str, *, out: Path | None = None) 
 
 
 def verdict_of(workspace: Workspace) -> str:
-    """Return the verdict in plain words: of the ensemble, else of the sweep, else that there is none."""
-    for kind, key in ((names.ANALYSIS, "overfitting"), (names.SUMMARY, "summary")):
-        if isinstance(verdict := content_of(workspace, kind, key).get("verdict"), str):
-            return verdict
-    return NO_VERDICT
+    """Return the verdict in plain words: of the ensemble, else of the sweep, and then of the test period."""
+    ensemble, sweep, test = (
+        content_of(workspace, kind, key).get("verdict")
+        for kind, key in (
+            (names.ANALYSIS, "overfitting"),
+            (names.SUMMARY, "summary"),
+            (names.VALIDATION, "validation_results"),
+        )
+    )
+    return " ".join(str(each) for each in (ensemble or sweep or NO_VERDICT, test) if each)
 
 
 def story_of(workspace: Workspace) -> Story:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -58,11 +59,20 @@ def environment(
         "config_digest": digest_of(msgspec.to_builtins(config)),
         "prices": {"source": market.source, "digest": market.digest},
         "benchmark": market.benchmark_name,
+        "code": _code(config),
         "test_prices": test_prices,
         "warnings": caveats + [_move(each) for each in market.warnings.iter_rows(named=True)],
         "seed": config.seed,
         "git": _git(folder),
     }
+
+
+def _code(config: Config) -> dict[str, str]:
+    """Digest of the module of each function of the user's own; its imports are not followed."""
+    named = {strategy.function for strategy in config.strategies} | {config.regimes.method}
+    modules = {name.partition(":")[0] for name in named if ":" in name}
+    files = {name: getattr(sys.modules.get(name), "__file__", None) for name in sorted(modules)}
+    return {name: hashlib.sha256(read_bytes(Path(file))).hexdigest() for name, file in files.items() if file}
 
 
 def _move(move: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ import polars as pl
 from workspace_kit.errors import DataError, WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.discovery import labels_until
-from workspace_kit.flows.inherited import named_trials
 from workspace_kit.flows.origins import content_of, origin_of
 from workspace_kit.flows.signals import saved_signals, signalled
+from workspace_kit.flows.sources import named_trials
 from workspace_kit.flows.trial import measured, measured_by_regime, replay_signals
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names

@@ -17,6 +17,7 @@ from workspace_kit.analysis.search import Candidate
 from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.config import Config
 from workspace_kit.errors import StorageError, StrategyError
+from workspace_kit.flows.foresight import refuse_foresight
 from workspace_kit.flows.functions import find_function
 from workspace_kit.flows.inherited import Inherited, inherited_signals
 from workspace_kit.flows.market import Market
@@ -155,6 +156,9 @@ def measured_by_regime(
 
 def _tried(setting: Setting, trial: Trial, trial_id: str) -> dict[str, Any]:
     config, market = setting.config, setting.market
+    if not isinstance(trial, Inherited):
+        ask = partial(_asked, trial, setting.folder)
+        refuse_foresight(ask, market, where=f"strategy {trial.strategy!r}")
     signals, recorded = write_trial_signals(setting, trial, (TRAIN, SELECT), kind=names.SIGNALS, key=trial_id)
     train, select = (replay_signals(signals, market.bars(name), config=config) for name in (TRAIN, SELECT))
     return {
@@ -203,16 +207,16 @@ def signals_over(market: Market, trial: Trial, periods: Sequence[str], *, folder
 def _voice(market: Market, trial: Trial, *, folder: Path) -> Callable[[str], pl.DataFrame]:
     """Return what gives a trial's signals up to a period's end."""
     if not isinstance(trial, Inherited):
-        return partial(_asked, market, trial, folder)
+        return lambda period: _asked(trial, folder, market.until(period))
     said = inherited_signals(trial, market)
     return lambda period: said.filter(pl.col("timestamp") <= market.bounds[period][1])
 
 
-def _asked(market: Market, candidate: Candidate, folder: Path, period: str) -> pl.DataFrame:
+def _asked(candidate: Candidate, folder: Path, prices: pl.DataFrame) -> pl.DataFrame:
     function = find_function(
         candidate.function, folder=folder, built_in=BUILT_IN, where=f"strategy {candidate.strategy!r}"
     )
-    answer = function(market.until(period), candidate.parameters)
+    answer = function(prices, candidate.parameters)
     if not isinstance(answer, pl.DataFrame):
         raise StrategyError(
             f"strategy {candidate.strategy!r}",

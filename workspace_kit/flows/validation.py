@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from workspace_kit.analysis.ensemble import check_weights
+from workspace_kit.analysis.overfitting import validation_verdict
 from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Result, blend, result_of, weighed
 from workspace_kit.flows.discovery import candidates_of, labels_until
@@ -178,7 +179,9 @@ def _returns(
 def _describe(trip: Trip, results: Mapping[str, Result], trials: Sequence[str]) -> dict[str, object]:
     looks = earlier_looks(trip)
     keys = [f"validation_{trial.removeprefix('trial_')}" for trial in trials]
+    sharpes = {name: result.metrics["sharpe_ratio"] for name, result in results.items()}
     return {
+        "verdict": validation_verdict(sharpes, looks=len(looks) + 1),
         "candidates": {
             name: {
                 "metrics": result.metrics,

@@ -10,7 +10,7 @@ import polars as pl
 
 from workspace_kit import clock, storage
 from workspace_kit.config import DEFAULT_DURABILITY, Durability
-from workspace_kit.errors import StorageError
+from workspace_kit.errors import SchemaMismatch, StorageError
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json, encode_table
 from workspace_kit.layout.lines import encode_signal, encode_signals
@@ -56,13 +56,18 @@ class SignalWriter:
         written = signal.get("timestamp")
         if isinstance(written, dt.datetime):
             return {**signal, "timestamp": clock.text(written)}
+        if not isinstance(written, str):
+            return signal
         zone = self._zone
-        instant = (
-            clock.instant(written, timezone=zone.timezone, close_time=zone.close_time)
-            if isinstance(written, str)
-            else None
-        )
-        return signal if instant is None else {**signal, "timestamp": clock.text(instant)}
+        instant = clock.instant(written, timezone=zone.timezone, close_time=zone.close_time)
+        if instant is None:
+            raise SchemaMismatch(
+                str(self.workspace),
+                found=f"the time {ascii(written)[:40]}",
+                expected=f"a time that comes once in {zone.timezone}",
+                remedy="correct it, or write its offset",
+            )
+        return {**signal, "timestamp": clock.text(instant)}
 
     def _path(self, trial_id: int | str) -> Path:
         return _inside(names.SIGNALS.path(self.workspace, names.trial_id(trial_id)))
