@@ -90,7 +90,9 @@ def test_sums_over_blocks_give_what_every_split_spelt_out_gives(metric, blocks, 
     assert np.sort(found, axis=0) == pytest.approx(np.sort(expected, axis=0), abs=1e-9)
     assert answer.probability == pytest.approx((expected[:, 0] <= 0).mean())
     assert answer.loss == pytest.approx((expected[:, 2] < 0).mean())
-    assert answer.slope == pytest.approx(np.polyfit(expected[:, 1], expected[:, 2], 1)[0], rel=1e-6, abs=1e-9)
+    _, inside, outside = expected.T
+    if np.ptp(inside) > 1e-3 * np.abs(inside).max():  # nearer than this, least squares has no one answer
+        assert answer.slope == pytest.approx(np.polyfit(inside, outside, 1)[0], rel=1e-6, abs=1e-9)
 
 
 def test_a_score_of_ones_own_gives_the_same_as_the_sums():
