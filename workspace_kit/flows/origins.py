@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
-from workspace_kit.config import Config, Strategy, parse_config
+from workspace_kit.config import Config, Strategy
 from workspace_kit.errors import NotFound, PriceError, WorkspaceKitError
 from workspace_kit.flows.market import Market, load_market
 from workspace_kit.flows.provenance import digest_of
@@ -15,6 +15,7 @@ from workspace_kit.layout import names
 from workspace_kit.layout.names import FileKind, Workspace
 from workspace_kit.layout.reader import document_of, read_bytes
 from workspace_kit.schema import TEXT
+from workspace_kit.workflow_file import parse_config
 
 DIGESTS = {"workspace": TEXT, "strategy": TEXT, "prices_digest": TEXT, "rules_digest": TEXT}
 
