@@ -58,8 +58,17 @@ def replace(path: Path, data: bytes, *, sync: bool) -> None:
 
     With ``sync`` the bytes and the name are on the device before this returns.
     """
-    temporary = _write_beside(path, (data,), sync=sync)
+    replace_checked(path, (data,), check=_trust, sync=sync)
+
+
+def replace_checked(path: Path, parts: Iterable[bytes], *, check: Callable[[Path], None], sync: bool) -> None:
+    """Put a document given in parts at ``path`` once ``check`` has read it back.
+
+    ``check`` is given the hidden file; what it raises keeps the document from ever having its name.
+    """
+    temporary = _write_beside(path, parts, sync=sync)
     try:
+        check(temporary)
         _operate("replace", path, lambda: temporary.replace(path))
     except BaseException:
         _discard(temporary)
@@ -76,22 +85,22 @@ def create(path: Path, data: bytes, *, sync: bool) -> None:
     StorageError
         Something is there already; it stays as it was.
     """
-    create_checked(path, (data,), check=lambda _written: None, sync=sync)
+    create_in_parts(path, (data,), sync=sync)
 
 
-def create_checked(path: Path, parts: Iterable[bytes], *, check: Callable[[Path], None], sync: bool) -> None:
-    """Put a document given in parts at ``path``, where nothing may be, once ``check`` has read it back.
-
-    ``check`` is given the hidden file; what it raises keeps the document from ever having its name.
-    """
+def create_in_parts(path: Path, parts: Iterable[bytes], *, sync: bool) -> None:
+    """Put a document given in parts at ``path`` where nothing may be yet, once all parts are there."""
     temporary = _write_beside(path, parts, sync=sync)
     try:
-        check(temporary)
         _operate("link", path, lambda: os.link(temporary, path))
     finally:
         _discard(temporary)
     if sync:
         sync_folder(path.parent)
+
+
+def _trust(_written: Path) -> None:
+    """Check nothing: the bytes were in memory a moment ago."""
 
 
 def append(path: Path, records: bytes, *, sync: bool) -> None:
@@ -120,6 +129,22 @@ def append(path: Path, records: bytes, *, sync: bool) -> None:
             raise
     if sync and not size:
         sync_folder(path.parent)
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[None]:
+    """Keep all others from appending to a file; those who wait will find what takes its name meanwhile."""
+    with _turn:
+        _locked_descriptor(path)
+        try:
+            yield
+        finally:
+            _close_kept(str(path))
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, where nothing may be yet."""
+    _operate("link", target, lambda: os.link(source, target, follow_symlinks=False))
 
 
 def rename(source: Path, target: Path) -> None:
@@ -188,12 +213,13 @@ def leftovers(folder: Path) -> list[Path]:
         path
         for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}"))
         if (named := _TEMPORARY.fullmatch(path.name))
-        and not _is_alive(int(named[1]))
+        and not is_alive(int(named[1]))
         and path.lstat().st_mtime < oldest
     ]
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether this machine runs a process of that number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -11,6 +11,7 @@ import polars as pl
 
 from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
+from workspace_kit.layout.archive import read_manifest
 from workspace_kit.layout.documents import Row, read_document
 from workspace_kit.layout.lines import parse_json, read_signals
 from workspace_kit.layout.names import Workspace
@@ -37,7 +38,7 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
         if folder not in zones:
             zones[folder] = zone_of(folder)
         try:
-            readings = _read_file(workspace, kind, key, path, zones[folder])
+            readings = read_file(workspace, kind, key, path, zones[folder])
         except WorkspaceKitError as error:
             readings = {
                 "faults": [{"workspace": workspace, "path": path, "reason": error.found, "excerpt": ""}]
@@ -50,14 +51,24 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {name: _together(name, frames[name], rows[name]) for name in MIRRORED}
 
 
-def _read_file(
+def read_file(
     workspace: str, kind: str, key: str, path: str, zone: Zone
 ) -> Mapping[str, pl.DataFrame | list[Row]]:
+    """Read one file: the rows it adds to each table, faults among them.
+
+    Raises
+    ------
+    NotFound, FileDamaged
+        There is nothing, or nothing that may be opened; or no kind knows it.
+    """
     if kind == names.UNKNOWN:
         raise FileDamaged(
             path, found="what no workspace has in this place", expected="a known file", remedy="move it away"
         )
     is_signals = kind in _SIGNAL_KINDS
+    if kind == names.ARCHIVE.name:
+        told = read_manifest(Path(path))["facts"]
+        return {"facts": [{"workspace": workspace, "name": name, "value": told[name]} for name in told]}
     data = read_bytes(Path(path), at_most=None if is_signals else MAX_DOCUMENT)
     if is_signals:
         trial = names.trial_id(key)
