@@ -1,6 +1,8 @@
 """Phase 1: try every strategy with every parameter set, over train and select."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -10,10 +12,13 @@ from workspace_kit.analysis.strategies import BUILT_IN
 from workspace_kit.config import Config
 from workspace_kit.flows.functions import find_function
 from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.provenance import digest_of
 from workspace_kit.flows.summary import summarise_sweep
 from workspace_kit.flows.trial import Setting, run_trial
 from workspace_kit.flows.trip import Trip
 from workspace_kit.flows.workers import each
+from workspace_kit.layout import names
+from workspace_kit.layout.trials import complete_trials
 from workspace_kit.layout.writer import write_table
 from workspace_kit.schema import SELECT
 
@@ -26,11 +31,27 @@ def discover(trip: Trip, journal: Journal) -> None:
     write_table(trip.workspace, "regimes", labels, durability=trip.config.durability)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
     wanted = candidates_of(trip.config, folder=trip.folder)
-    with trip.reporter("trials", len(wanted)) as step:
-        for outcome in each(run_trial, wanted, shared=setting, workers=trip.workers):
+    done = _done(trip, wanted)
+    journal.recall(done)
+    left = [candidate for candidate in wanted if names.trial_id(candidate.number) not in done]
+    with trip.reporter("trials", len(left)) as step:
+        for outcome in each(run_trial, left, shared=setting, workers=trip.workers):
             journal.trial(outcome)
             step()
     summarise_sweep(trip)
+
+
+def _done(trip: Trip, wanted: Sequence[Candidate]) -> dict[str, dict[str, Any]]:
+    """Return the documents of complete trials that tried just what is wanted under their number."""
+    complete = complete_trials(trip.workspace)
+    asked = {
+        names.trial_id(each.number): digest_of([each.strategy, dict(each.parameters)]) for each in wanted
+    }
+    return {
+        trial: document
+        for trial, document in complete.items()
+        if asked.get(trial) == digest_of([document.get("strategy"), document.get("parameters")])
+    }
 
 
 def candidates_of(config: Config, *, folder: Path) -> list[Candidate]:

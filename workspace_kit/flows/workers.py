@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -31,7 +33,7 @@ def each(
     context = multiprocessing.get_context("spawn")
     count = min(workers, len(items))
     with _environment(ONE_THREAD), ProcessPoolExecutor(count, context, _receive, (shared,)) as pool:
-        with _no_main_module():
+        with _no_main_module(), _interrupts_held_back():
             waiting: set[Future[Result]] = {pool.submit(_apply, function, item) for item in items}
         try:
             while waiting:
@@ -45,6 +47,15 @@ def each(
 def _receive(shared: object) -> None:
     global _shared  # noqa: PLW0603 - the one value that each worker process is given at its start
     _shared = shared
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """Leave no worker behind that would go on writing after its parent was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _apply(function: Callable[[Shared, Item], Result], item: Item) -> Result:
@@ -63,6 +74,16 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start processes that no Ctrl-C reaches: it is the parent that stops them, between two trials."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -100,9 +100,15 @@ def write_file(
 
 
 def log_event(
-    workspace: Workspace, *, at: dt.datetime, phase: str, event: str, trial_id: str | None, detail: str
+    workspace: Workspace,
+    *,
+    at: dt.datetime,
+    phase: str | None,
+    event: str,
+    trial_id: str | None,
+    detail: str | Mapping[str, object],
 ) -> None:
-    """Add one event to ``metadata/execution_log.json``."""
+    """Add one event to ``metadata/execution_log.json``; ``detail`` is prose, or fields to rest on."""
     entry = {"at": clock.text(at), "phase": phase, "event": event, "trial_id": trial_id, "detail": detail}
     path = _inside(workspace.file(names.METADATA, "execution_log"))
     storage.replace(path, encode_json([*log_of(workspace), entry]), sync=False)
