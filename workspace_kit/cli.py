@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -60,15 +62,16 @@ def run(
         terminal.say(str(flows.cost_of_run(config, workers=workers)))
         return
     progress = flows.silent if quiet else terminal.progress_bar
-    workspace = flows.run_workflow(
-        config,
-        root=results,
-        workspace_id=name,
-        about=flows.About(title, tags, note),
-        until=until,
-        workers=workers,
-        reporter=progress,
-    )
+    with _interruptible():
+        workspace = flows.run_workflow(
+            config,
+            root=results,
+            workspace_id=name,
+            about=flows.About(title, tags, note),
+            until=until,
+            workers=workers,
+            reporter=progress,
+        )
     terminal.say(flows.closing_line(workspace))
 
 
@@ -92,16 +95,17 @@ def resume(
 
     Example: `workspace-kit resume workflow_20260101_120000_1a2b3c4d --from phase_3`
     """
-    resumed = flows.resume_run(
-        workspace,
-        results,
-        start=start,
-        retry_failed=retry_failed,
-        fallback=fallback,
-        accept_new_prices=accept_new_prices,
-        workers=workers,
-        reporter=flows.silent if quiet else terminal.progress_bar,
-    )
+    with _interruptible():
+        resumed = flows.resume_run(
+            workspace,
+            results,
+            start=start,
+            retry_failed=retry_failed,
+            fallback=fallback,
+            accept_new_prices=accept_new_prices,
+            workers=workers,
+            reporter=flows.silent if quiet else terminal.progress_bar,
+        )
     for remark in resumed.remarks:
         terminal.remark(remark)
     terminal.say(flows.closing_line(resumed.workspace))
@@ -297,13 +301,23 @@ def doctor(*, results: Results = ROOT, form: Shape = "table") -> None:
     terminal.write_rows(flows.examine(results), form)
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say how to go on after Ctrl-C, of which Typer makes an exit without a word."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupted:
+        terminal.remark(f"Interrupted; what was committed stays. {interrupted}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def main() -> None:
     """Run one command; every expected failure is one line on standard error."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(arguments)
-    except KeyboardInterrupt as interrupted:
-        terminal.remark(f"Interrupted; what was committed stays. {interrupted}".rstrip())
+    except KeyboardInterrupt:
+        terminal.remark("Interrupted; what was committed stays.")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -10,6 +10,7 @@ import polars as pl
 
 from workspace_kit.config import DEFAULT_DURABILITY
 from workspace_kit.errors import SchemaMismatch, UsageError, WorkspaceKitError
+from workspace_kit.flows import lifecycle
 from workspace_kit.flows.provenance import versions
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
@@ -119,6 +120,21 @@ class WorkspaceManager:
         check(workspace, found)
         self.workspace = workspace.path
         return found.phase
+
+    def archive_workspace(self, workspace: Path | str) -> Path:
+        """Put a workspace into an archive that was read back whole, remove its folder, return the archive."""
+        return lifecycle.archive_workspace(workspace, self.root)
+
+    def cleanup_workspace(self, workspace: Path | str, keep_days: float = 7) -> Path | None:
+        """Archive a workspace if nothing happened in it for that long; null where it has to stay.
+
+        This one alone: one that is pinned, unfinished or at work stays, whatever its age.
+        """
+        return lifecycle.cleanup_workspace(open_workspace(workspace, self.root), keep_days)
+
+    def remove_workspace(self, workspace: Path | str) -> None:
+        """Remove a workspace for good, without an archive; a pinned one, or one at work, is refused."""
+        lifecycle.remove_workspace(workspace, self.root)
 
     def _at_work(self, workspace: Path | str | None = None) -> Workspace:
         place = workspace or self.workspace
