@@ -10,9 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from workspace_kit import clock, storage
+from workspace_kit import storage
 from workspace_kit.errors import NameInvalid, NotFound, StorageError, UsageError, WorkspaceKitError
-from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import wall_clock
 from workspace_kit.layout import names, recovery
@@ -21,7 +20,7 @@ from workspace_kit.layout.inventory import find_workspace, inventory, workspaces
 from workspace_kit.layout.lease import is_leased, leased
 from workspace_kit.layout.lifecycle import BUILDING, changing_names
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import document_of, log_of
+from workspace_kit.layout.reader import document_of, log_of, read_rows
 from workspace_kit.layout.writer import log_event
 from workspace_kit.schema import COUNT, TEXT, TIME
 
@@ -29,7 +28,7 @@ PINNED, UNPINNED = "pinned", "unpinned"
 FINISHED = "complete"
 GONE = {"workspace": TEXT, "newest_event": TIME, "bytes": COUNT}
 _HALF_DONE = re.compile(r"\..+\.(\d+)\.(?:restoring|removing)")
-_FACTS = ("name", "note", "phase")
+_TOLD_BY = (names.CONFIG.name, names.METADATA.name, names.STATE.name)
 
 
 def pin(workspace: Workspace | Path | str, root: Path | str = names.DEFAULT_ROOT, *, keep: bool) -> None:
@@ -254,11 +253,10 @@ def _remove(held: Workspace) -> None:
 
 
 def _facts(held: Workspace) -> dict[str, str]:
-    with open_catalog(held.root, [held.id]) as catalog:
-        row = catalog.table("workspaces").row(0, named=True)
-    told = {name: str(row[name]) for name in (*_FACTS, "tags") if row[name] is not None}
-    created = {"created_at": clock.text(row["created_at"])} if row["created_at"] else {}
-    return {**told, **created, "state": "archived"}
+    """What is told of a workspace where it is listed, as its own files say it."""
+    files = inventory([held]).filter(pl.col("kind").is_in(_TOLD_BY))
+    told = read_rows(files)["facts"]
+    return {**dict(told.select("name", "value").iter_rows()), "state": "archived"}
 
 
 def _check_told(manifest: object, archive: Path, held: Workspace) -> None:
