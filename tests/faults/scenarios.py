@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -49,9 +48,8 @@ class Scenario(NamedTuple):
 
 def acknowledge(root: Path, number: int) -> None:
     """Tell the world that a piece is done, past the door: this file is not the workspace's."""
-    descriptor = os.open(root.with_suffix(f".{ACKNOWLEDGED}"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.write(descriptor, f"{number}\n".encode())
-    os.close(descriptor)
+    with root.with_suffix(f".{ACKNOWLEDGED}").open("a") as file:
+        file.write(f"{number}\n")
 
 
 def acknowledged(root: Path) -> int:

@@ -247,8 +247,8 @@ def _remove(held: Workspace) -> None:
     storage.make_folder(trash)
     storage.sync_folder(held.root)
     storage.rename(held.path, trash / held.id)
-    storage.sync_folder(held.root)
     storage.sync_folder(trash)
+    storage.sync_folder(held.root)
     storage.remove_tree(trash / held.id)
 
 

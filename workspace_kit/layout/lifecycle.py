@@ -54,6 +54,8 @@ def create_workspace(
             sync=sync,
         )
         storage.replace(names.METADATA.path(hidden, "execution_log"), encode_json([]), sync=sync)
+        if sync:
+            storage.sync_folder(hidden)
         storage.rename(hidden, workspace.path)
         if sync:
             storage.sync_folder(root)

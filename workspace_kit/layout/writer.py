@@ -111,7 +111,10 @@ def log_event(
     """Add one event to ``metadata/execution_log.json``; ``detail`` is prose, or fields to rest on."""
     entry = {"at": clock.text(at), "phase": phase, "event": event, "trial_id": trial_id, "detail": detail}
     path = _inside(workspace.file(names.METADATA, "execution_log"))
-    storage.replace(path, encode_json([*log_of(workspace), entry]), sync=False)
+    storage.make_folder(path.parent)
+    # Other files rest on the log, so that it must outlive a loss of power; two events at once are both kept.
+    with storage.held(path.parent, wait=True):
+        storage.replace(path, encode_json([*log_of(workspace), entry]), sync=True)
 
 
 def _inside(path: Path) -> Path:
