@@ -30,6 +30,16 @@ MAX_MANIFEST = 64 << 20
 # What a workspace can be pressed to at best; more is a bomb. Text of signals reaches about a hundred.
 MAX_RATIO = 2_000
 _PIECE = 1 << 20
+# What the decompressor and the tar reader say of bytes that are not theirs.
+_UNREADABLE = (
+    tarfile.TarError,
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    EOFError,
+    RecursionError,
+    OverflowError,
+)
 _DEEPEST = 5
 # Written once, when a workspace is made: what tells two workspaces of one name apart.
 _ORIGIN = names.METADATA.path(Path(), "environment").as_posix()
@@ -216,14 +226,7 @@ def _reading(archive: Path) -> Iterator[tuple[Entry, Iterator[tuple[Entry, Itera
             with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
                 manifest = _manifest(tar, archive)
                 yield manifest, _members(tar, manifest, archive)
-    except (
-        tarfile.TarError,
-        pa.ArrowException,
-        ValueError,
-        EOFError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+    except _UNREADABLE as error:
         raise _refused(archive, f"unreadable: {error}", "an archive of a workspace") from error
 
 

@@ -1,6 +1,5 @@
 """Digests of files: from the disk, or remembered of files that cannot have changed since."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from workspace_kit import storage
 from workspace_kit.errors import StorageError, WorkspaceKitError
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import document_of, read_bytes
+from workspace_kit.layout.reader import document_of, sha256_of
 
 # A file that changed in the same instant in which it was looked at may change again unseen (git's racy rule).
 RACY_NS = 2_000_000_000
@@ -44,13 +43,13 @@ class Digests:
             case [digest, known] if known == identity and isinstance(digest, str):
                 pass
             case _:
-                digest = hashlib.sha256(read_bytes(path)).hexdigest()
+                digest = sha256_of(path)
         self._seen[name] = [digest, identity]
         return digest
 
     def of_prefix(self, path: Path, length: int) -> str:
         """Return the digest of a file's first bytes."""
-        return hashlib.sha256(memoryview(read_bytes(path))[:length]).hexdigest()
+        return sha256_of(path, length=length)
 
     def remember(self, *, now_ns: int) -> None:
         """Keep the digests of the files that have been still for a while."""

@@ -1,9 +1,11 @@
 """Bytes on disk to rows and faults: each file is checked after opening, read in one piece, never trusted."""
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,7 @@ from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
 
 MAX_DOCUMENT = 64 << 20
+_PIECE = 1 << 18
 ORIGIN = "origin"
 T = TypeVar("T")
 _SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
@@ -159,6 +162,32 @@ def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
     FileDamaged
         A link, device or folder; more than ``at_most`` bytes; or the disk refuses.
     """
+    with _opened(path) as (descriptor, size):
+        if at_most is not None and size > at_most:
+            raise _unreadable(path, f"{size} bytes, more than {at_most}")
+        return _read(descriptor, size)
+
+
+def sha256_of(path: Path, *, length: int | None = None) -> str:
+    """Return the digest of a file's bytes, or of its first ones, without holding them all.
+
+    Raises
+    ------
+    NotFound, FileDamaged
+        As `read_bytes`.
+    """
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    with _opened(path) as (descriptor, size):
+        position, end = 0, size if length is None else min(size, length)
+        while position < end and (count := os.preadv(descriptor, [buffer[: end - position]], position)):
+            digest.update(buffer[:count])
+            position += count
+    return digest.hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, int]]:
+    """Open a regular file for reading: its descriptor and its size."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
@@ -171,9 +200,7 @@ def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise _unreadable(path, "not a regular file")
-        if at_most is not None and status.st_size > at_most:
-            raise _unreadable(path, f"{status.st_size} bytes, more than {at_most}")
-        return _read(descriptor, status.st_size)
+        yield descriptor, status.st_size
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
     finally:
