@@ -83,10 +83,13 @@ def kill_recovery(case: tuple[int, int]) -> int:
         crash = pick.randint(1, total)
         killed_before(crash, lambda: scenario.act(root, sync))
         crashed = fresh_copy(root, folder / "crashed")
+        told = root.with_suffix(f".{ACKNOWLEDGED}")
+        sure = told.read_text() if told.exists() else ""
         again = fresh_copy(crashed, folder / "results")
         total = count_operations(lambda: scenario.recover(again, sync))
         for at in range(1, total + 1, step):
             again = fresh_copy(crashed, folder / "results")
+            told.write_text(sure)
             killed_before(at, lambda: scenario.recover(again, sync))
             try:
                 victim(lambda: judge(scenario, sync, again))
