@@ -128,7 +128,7 @@ def verify(
     if told.height or form != "table":
         terminal.write_rows(told, form)
     terminal.remark(flows.verdict_counts(rows))
-    flows.check_verdicts(workspace, results)
+    flows.check_verdicts(rows, where=workspace)
 
 
 @app.command()

@@ -141,8 +141,8 @@ def test_remembered_digests_spare_reading_and_deep_reads_again(workspace, monkey
     digests.remember(now_ns=10**19)
     read = []
 
-    honest = module.read_bytes
-    monkeypatch.setattr(module, "read_bytes", lambda path: read.append(path) or honest(path))
+    honest = module.sha256_of
+    monkeypatch.setattr(module, "sha256_of", lambda path: read.append(path) or honest(path))
     verify(workspace, Digests(workspace, deep=False))
     assert read == []
     verify(workspace, Digests(workspace, deep=True))
@@ -164,7 +164,7 @@ def test_output_of_a_phase_that_began_is_partial_and_any_other_file_added(worksp
         "analysis/regime_optimal_params.json": ("partial output", "of phase_2"),
         "analysis/notes.json": ("added", "in no checkpoint, nor registered in the log"),
     }
-    check(workspace, verify(workspace, Digests(workspace, deep=True)))
+    check(verify(workspace, Digests(workspace, deep=True)).rows, where="w")
 
 
 def test_an_analysis_that_the_log_names_is_known(workspace):
@@ -189,9 +189,9 @@ def test_all_changes_are_listed_in_one_error(workspace):
     (workspace.path / "analysis" / "a.json").unlink()
     same_size(workspace.path / "signals" / "trial_1.jsonl")
     with pytest.raises(WorkspaceCorruptedError) as caught:
-        check(workspace, verify(workspace, Digests(workspace, deep=True)))
+        check(verify(workspace, Digests(workspace, deep=True)).rows, where="w")
     assert caught.value.exit_code == 4
-    assert "2 file(s) changed since checkpoint phase_1" in str(caught.value)
+    assert "2 file(s) changed since the last checkpoint" in str(caught.value)
     assert "analysis/a.json deleted; signals/trial_1.jsonl modified (same size, other bytes)" in str(
         caught.value
     )
@@ -212,7 +212,7 @@ def test_what_cannot_be_read_is_no_change_and_never_ok(workspace, monkeypatch):
         ("analysis/a.json", "unreadable", "EACCES: Permission denied")
     ]
     with pytest.raises(FileDamaged) as caught:
-        check(workspace, found)
+        check(found.rows, where="w")
     assert caught.value.exit_code == 5
 
 
@@ -222,7 +222,7 @@ def test_a_damaged_checkpoint_is_named_and_the_way_out_with_it(workspace):
     found = verify(workspace, Digests(workspace, deep=True))
     assert found.problems["path"].to_list() == ["checkpoints/phase_1_complete.checkpoint"]
     with pytest.raises(WorkspaceCorruptedError, match="--fallback"):
-        check(workspace, found)
+        check(found.rows, where="w")
 
 
 def test_a_damaged_log_is_unreadable_and_the_rest_is_judged(workspace):

@@ -117,7 +117,7 @@ class WorkspaceManager:
         """
         workspace = open_workspace(workflow_id, self.root)
         found = verify(workspace, Digests(workspace, deep=True))
-        check(workspace, found)
+        check(found.rows, where=str(workspace.path))
         self.workspace = workspace.path
         return found.phase
 

@@ -58,7 +58,7 @@ def verify_workspace(
     return found.rows
 
 
-def check_verdicts(workspace: Path | str | Workspace, root: Path | str = DEFAULT_ROOT) -> None:
+def check_verdicts(rows: pl.DataFrame, *, where: str) -> None:
     """Return where nothing would stop a resume.
 
     Raises
@@ -66,8 +66,7 @@ def check_verdicts(workspace: Path | str | Workspace, root: Path | str = DEFAULT
     WorkspaceCorruptedError, FileDamaged
         All files that changed, or that cannot be read, are named.
     """
-    held = open_workspace(workspace, root)
-    check(held, verify(held, Digests(held, deep=False)))
+    check(rows, where=where)
 
 
 def verdict_counts(rows: pl.DataFrame) -> str:

@@ -80,6 +80,10 @@ class Journal:
             self._state("running")
             self._timing()
 
+    def settle(self) -> None:
+        """Record that the last phase is complete, which a run killed just then could not do itself."""
+        self._state("complete")
+
     def note(self, event: str, detail: str | Mapping[str, object]) -> None:
         """Record anything else that happened."""
         self._tell(event, detail)

@@ -65,7 +65,7 @@ def plan_resume(workspace: Workspace, wish: Wish) -> Plan:
     found = verify(workspace, digests)
     if wish.fallback and found.problems.height:
         found, reasons = _one_back(workspace, digests, found)
-    check(workspace, found)
+    check(found.rows, where=str(workspace.path))
     _check_phases(workspace, found)
     still_good = _still_good(workspace, found)
     first = min(_wished(found, wish.start), still_good)

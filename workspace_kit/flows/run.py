@@ -95,6 +95,8 @@ def carry_out(trip: Trip, journal: Journal, phases: Sequence[str]) -> None:
     """
     workspace, sync = trip.workspace, trip.config.durability != "none"
     try:
+        if not phases:
+            journal.settle()
         for phase in phases:
             with journal.during(phase):
                 write_marker(

@@ -27,6 +27,7 @@ CHANGED = (MODIFIED, TRUNCATED, DELETED, RETYPED, DAMAGED)
 LOOSE = (PARTIAL, ADDED)
 ACCEPT_EVENT, ANALYSIS_EVENT = "accepted", "analysis "
 MOST_NAMED = 20
+_ANALYSES = (names.ANALYSIS.name, names.ANALYSIS_TABLE.name)
 _FREE = (
     names.METADATA.name,
     names.CONFIG.name,
@@ -57,7 +58,7 @@ class Verification(NamedTuple):
     @property
     def problems(self) -> pl.DataFrame:
         """Verdicts that stop a resume."""
-        return self.rows.filter(pl.col("verdict").is_in([*CHANGED, UNREADABLE]))
+        return problems_of(self.rows)
 
     @property
     def phase(self) -> str | None:
@@ -90,8 +91,13 @@ def verify(workspace: Workspace, digests: Digests, *, chain: Chain | None = None
     return Verification(VERDICTS.frame(sorted(rows, key=lambda row: str(row["path"]))), chain)
 
 
-def check(workspace: Workspace, found: Verification) -> None:
-    """Return where nothing stops a resume.
+def problems_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the verdicts that stop a resume."""
+    return rows.filter(pl.col("verdict").is_in([*CHANGED, UNREADABLE]))
+
+
+def check(rows: pl.DataFrame, *, where: str) -> None:
+    """Return where no verdict stops a resume.
 
     Raises
     ------
@@ -100,7 +106,7 @@ def check(workspace: Workspace, found: Verification) -> None:
     FileDamaged
         Files cannot be read; all are named.
     """
-    problems = found.problems
+    problems = problems_of(rows)
     if problems.is_empty():
         return
     unread = problems.filter(pl.col("verdict") == UNREADABLE).height
@@ -112,8 +118,8 @@ def check(workspace: Workspace, found: Verification) -> None:
     more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     is_chain = DAMAGED in problems["verdict"].to_list()
     raise kind(
-        str(workspace.path),
-        found=f"{len(told)} file(s) changed since checkpoint {found.phase or 'of the start'}: "
+        where,
+        found=f"{len(told)} file(s) changed since the last checkpoint: "
         + "; ".join(told[:MOST_NAMED])
         + more,
         expected="every file as its checkpoint recorded it",
@@ -228,7 +234,9 @@ def _on_others(
         row: dict[str, object] = {"path": short, "bytes": size, "detail": ""}
         if kind in _FREE:
             yield {**row, "verdict": MAY_CHANGE}
-        elif short in accepted or f"{ANALYSIS_EVENT}{path.name.partition('.')[0]}" in events:
+        elif short in accepted or (
+            kind in _ANALYSES and f"{ANALYSIS_EVENT}{path.name.partition('.')[0]}" in events
+        ):
             yield {**row, "verdict": REGISTERED, "detail": "in the log"}
         elif not stat.S_ISREG(os.lstat(path).st_mode):
             yield {**row, "verdict": ADDED, "detail": f"{_type(os.lstat(path).st_mode)}; left where it is"}
