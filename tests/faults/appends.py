@@ -17,7 +17,7 @@ WRITERS, READERS = 8, 4
 
 def record(writer: int, number: int, size: int) -> bytes:
     head = json.dumps({"writer": writer, "number": number, "pad": ""})[:-2]
-    return f"{head}{'x' * max(size - len(head) - 3, 0)}\"}}\n".encode()
+    return f'{head}{"x" * max(size - len(head) - 3, 0)}"}}\n'.encode()
 
 
 def parse(data: bytes) -> list[tuple[int, int]]:
@@ -92,7 +92,9 @@ def r5(*, full: bool) -> str:
             write_and_follow(folder / str(shared), shared=shared, records=records) for shared in (True, False)
         )
     assert total == 2 * WRITERS * records
-    return f"R5: {total} records by {WRITERS} processes, {READERS} live readers, 0 lost, doubled or interleaved"
+    return (
+        f"R5: {total} records by {WRITERS} processes, {READERS} live readers, 0 lost, doubled or interleaved"
+    )
 
 
 def write_until_killed(path: Path, acknowledgements: Path, writer: int) -> None:
@@ -111,7 +113,11 @@ def r6(*, full: bool) -> str:
         for start in range(0, kills, 4):
             told = [folder / f"{writer}.told" for writer in range(start, start + 4)]
             children = [
-                forked(lambda each=each, start=start, path=path, told=told: write_until_killed(path, told[each], start + each))
+                forked(
+                    lambda each=each, start=start, path=path, told=told: write_until_killed(
+                        path, told[each], start + each
+                    )
+                )
                 for each in range(4)
             ]
             for child in children:

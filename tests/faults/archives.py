@@ -1,6 +1,5 @@
 """R12: an archive is killed, damaged, refused or overtaken; the workspace never goes without a whole one."""
 
-import os
 from pathlib import Path
 
 from flips import flipped
@@ -66,7 +65,7 @@ def cut(_: int) -> int:
         return victim(lambda: cut_some(folder)).answer
 
 
-def change_source(operation_kinds: list[str]) -> int:
+def change_source() -> int:
     """Somebody writes into the workspace before each operation of the archive."""
 
     def change_all(template: Path, folder: Path) -> int:
@@ -142,16 +141,13 @@ def refuse(step: int) -> int:
 
 
 def r12(*, full: bool) -> str:
-    step = 3 if full else 211
+    step = 11 if full else 211
     kills = sum(spread(kill_everywhere, [(ARCHIVE, 2 * (1 if full else 9), start) for start in range(2)]))
     flips = sum(spread(flip, [(start * step, 4 * step) for start in range(4)]))
     cuts = sum(spread(cut, [0]))
-    sources = change_source([]) if full else 0
+    sources = change_source() if full else 0
     refusals = refuse(1 if full else 13)
     return (
         f"R12: {kills} kills, {flips} flips, {cuts} cuts, {refusals} full disks, {sources} changes of the source:"
         " never gone without a verified archive"
     )
-
-
-__all__ = ["os", "r12"]

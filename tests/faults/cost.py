@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from harness import scratch, victim
-from scenarios import NOW, signal
+from scenarios import NOW, make, signal
 
 from workspace_kit import storage
 from workspace_kit.layout import names
@@ -15,7 +15,6 @@ from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lines import encode_signal
 from workspace_kit.layout.verify import verify
-from scenarios import make
 
 ROUNDS = 7
 

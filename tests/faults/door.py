@@ -89,7 +89,10 @@ def traced(arguments: list[str], folder: Path) -> tuple[int, int]:
         if path not in seen
         and not any(call.startswith("mkdir") and each.startswith(f"{path}/") for each in seen)
         and not (path.endswith(".tmp") and any(call.startswith(each) for each in ("link", "rename")))
-        and not (call.startswith("rename") and any(each == target for each in seen for target in partners(made, path)))
+        and not (
+            call.startswith("rename")
+            and any(each == target for each in seen for target in partners(made, path))
+        )
     ]
     assert not past, (arguments, past[:10])
     return len(made), len(past)
@@ -98,9 +101,7 @@ def traced(arguments: list[str], folder: Path) -> tuple[int, int]:
 def partners(made: list[tuple[str, str]], path: str) -> list[str]:
     """The other names of the calls that renamed this path."""
     pairs = zip(made, made[1:], strict=False)
-    return [
-        b for (one, a), (other, b) in pairs if one == other and one.startswith("rename") and a == path
-    ]
+    return [b for (one, a), (other, b) in pairs if one == other and one.startswith("rename") and a == path]
 
 
 def r3(*, full: bool) -> str:

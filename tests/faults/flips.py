@@ -4,18 +4,28 @@ import random
 from pathlib import Path
 
 from harness import scratch, spread
-from scenarios import _checkpoint, make
+from scenarios import NOW, make, write_trial
 
-from workspace_kit.layout.archive import verify_archive
-from workspace_kit.layout.checkpoint import read_chain
+from workspace_kit.layout.checkpoint import read_chain, write_checkpoint
 from workspace_kit.layout.digests import Digests
+from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.verify import verify
 
 
 def sealed(folder: Path) -> Workspace:
     held = make(folder / "results", False)
-    _checkpoint(folder / "results", False)
+    for number in (1, 2):
+        write_trial(held, number, False)
+        write_checkpoint(
+            held,
+            f"phase_{number}",
+            inventory([held]),
+            state={},
+            completed_trials=[],
+            written_at=NOW,
+            sync=False,
+        )
     return held
 
 
@@ -54,7 +64,8 @@ def flip_elsewhere(case: tuple[int, int]) -> int:
         guarded = sorted(
             path
             for path in held.path.rglob("*")
-            if path.is_file() and (path.parent.name in {"signals", "performance"} or path.name == "config.yaml")
+            if path.is_file()
+            and (path.parent.name in {"signals", "performance"} or path.name == "config.yaml")
         )
         for _ in range(flips):
             path = pick.choice(guarded)
@@ -71,6 +82,3 @@ def r9(*, full: bool) -> str:
     bits = sum(spread(flip_checkpoints, [(start * step, 4 * step) for start in range(4)]))
     elsewhere = sum(spread(flip_elsewhere, [(seed, 500 if full else 15) for seed in range(4)]))
     return f"R9: {bits} bits of checkpoints and {elsewhere} elsewhere, all detected by name, 0 false alarms"
-
-
-__all__ = ["flipped", "r9", "verify_archive"]

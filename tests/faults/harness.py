@@ -41,7 +41,7 @@ def victim(body: Callable[[], Any]) -> Ended:
         signal.alarm(PATIENCE_SECONDS)
         try:
             told = {"answer": body()}
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent has to know
+        except BaseException:
             told = {"error": traceback.format_exc()}
         with os.fdopen(writing, "w") as pipe:
             json.dump(told, pipe)
@@ -68,7 +68,7 @@ def spread(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         if child == 0:
             try:
                 told = [[index, work(items[index])] for index in part]
-            except BaseException:  # noqa: BLE001 - as above
+            except BaseException:
                 told = {"error": traceback.format_exc()}
             (folder / str(number)).write_text(json.dumps(told))
             os._exit(0)

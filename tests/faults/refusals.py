@@ -18,7 +18,7 @@ from workspace_kit.layout.writer import SignalWriter
 
 def descriptors() -> int:
     """Open descriptors, those kept for appending aside."""
-    return len(os.listdir("/proc/self/fd")) - len(storage._kept)  # noqa: SLF001 - what is kept is meant to stay
+    return len(os.listdir("/proc/self/fd")) - len(storage._kept)
 
 
 def refuse_everywhere(case: tuple[int, int, int]) -> dict[str, object]:
@@ -32,7 +32,9 @@ def refuse_everywhere(case: tuple[int, int, int]) -> dict[str, object]:
         with storage.watch_operations(counter):
             scenario.act(root, sync)
         tried, errors = 0, set()
-        places = [(at, each, forever) for at in range(1, counter.count + 1) for each in ERRNOS for forever in (0, 1)]
+        places = [
+            (at, each, forever) for at in range(1, counter.count + 1) for each in ERRNOS for forever in (0, 1)
+        ]
         for at, each, forever in places[start::step]:
             root = fresh_copy(template, folder / "results")
             root.with_suffix(f".{ACKNOWLEDGED}").unlink(missing_ok=True)
@@ -79,7 +81,9 @@ def fill_the_disk() -> str:
     """A file system of 256 KiB, where this process may mount one."""
     with scratch() as folder:
         if subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True, check=False
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
+            capture_output=True,
+            check=False,
         ).returncode:
             return "no tmpfs of its own"
         try:
@@ -139,12 +143,13 @@ def exceed_limits() -> None:
 
 
 def r8(*, full: bool) -> str:
-    step = 2 if full else 400
-    numbers = range(len(CASES)) if full else range(1, len(CASES), 4)
-    cases = [(number, start, step) for number in numbers for start in range(2 if full else 1)]
+    parts = 6
+    step = parts if full else 600
+    numbers = range(1, len(CASES), 2 if full else 4)
+    cases = [(number, start, step) for number in numbers for start in range(parts if full else 1)]
     told = spread(refuse_everywhere, cases)
     tried = sum(each["tried"] for each in told)
-    operations = sum(each["operations"] for each in told) // (2 if full else 1)
+    operations = sum(each["operations"] for each in told) // (parts if full else 1)
     pieces = sum(spread(write_in_pieces, list(numbers)))
     exceed_limits()
     place = fill_the_disk()

@@ -101,9 +101,7 @@ def write_trial(held: Workspace, number: int, sync: bool) -> None:
         held, names.SIGNALS, f"trial_{number}", frame(number), strategy="m", durability=durability(sync)
     )
     content = {"trial_id": f"trial_{number}", "metrics": {"sharpe_ratio": 1.0}, "signals": told}
-    write_document(
-        held, names.TRIAL, f"trial_{number}", content, written_at=NOW, durability=durability(sync)
-    )
+    write_document(held, names.TRIAL, f"trial_{number}", content, written_at=NOW, durability=durability(sync))
 
 
 def filled(root: Path, sync: bool, name: str = "w", trials: int = TRIALS) -> Workspace:

@@ -1,6 +1,5 @@
 """R13: random lives of a results folder, compared with a model that is two dictionaries."""
 
-import datetime as dt
 import os
 import random
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from harness import scratch, spread, victim
 from scenarios import NOW, frame, signal, whole_trials
 
-from workspace_kit.errors import NameInvalid, UsageError
+from workspace_kit.errors import NameInvalid
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.lifecycle import (
     archive_workspace,
@@ -59,11 +58,11 @@ class Life:
         return self.pick.choice(self.live())
 
     def step(self) -> None:
-        choices = [self.create] if not self.live() else [
+        often = [
             self.create, *[self.append] * 6, *[self.write] * 4, *[self.tear] * 2, self.repair, self.read,
             self.checkpoint, self.tamper, self.archive, self.restore, self.clean, self.pin, self.jump,
-            self.composite, self.mirror,
         ]  # fmt: skip
+        choices = [*often * 6, self.composite, self.mirror] if self.live() else [self.create]
         chosen = self.pick.choice(choices)
         chosen()
         self.done[chosen.__name__] = self.done.get(chosen.__name__, 0) + 1
@@ -255,6 +254,3 @@ def r13(*, full: bool) -> str:
     total = sum(sum(each.values()) for each in told)
     kinds = sorted({name for each in told for name in each})
     return f"R13: {total} steps in {lives} lives, {len(kinds)} kinds of step, 0 divergences"
-
-
-__all__ = ["UsageError", "dt", "r13"]
