@@ -174,3 +174,31 @@ def test_what_was_set_aside_is_never_written_over(workspace):
     assert [path.read_text() for path in kept] == ["0", "1", "2"]
     assert checkpoint.set_aside(workspace, workspace.path / "analysis" / "a.json", seq=4) is None
     assert inventory([workspace]).filter(kind=names.UNKNOWN).is_empty()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seq": "first"},
+        {"format": "new"},
+        {"files": 7},
+        {"files": [{"path": "../../etc/passwd", "bytes": 1, "kind": "replace", "sha256": "0"}]},
+        {"files": [{"path": "signals/../../x", "bytes": 1, "kind": "replace", "sha256": "0"}]},
+        {"files": [{"path": "signals/..", "bytes": 1, "kind": "replace", "sha256": "0"}]},
+        {"files": [{"path": "signals/a.jsonl", "bytes": "many", "kind": "replace", "sha256": "0"}]},
+        {"phase": 1},
+    ],
+)
+def test_a_checkpoint_that_says_nonsense_under_a_good_seal_is_damaged(workspace, change):
+    path = seal(workspace, "phase_1")
+    content = {key: each for key, each in json.loads(path.read_text()).items() if key != "digest"} | change
+    path.write_bytes(checkpoint.encode_json({**content, "digest": checkpoint._seal(content)}))
+    (workspace.path / "metadata" / "execution_log.json").write_text("[]")
+    assert [path] == list(read_chain(workspace).faults)
+
+
+def test_a_log_of_nonsense_forges_no_checkpoint(workspace):
+    seal(workspace, "phase_1")
+    nonsense = [7, {"event": "checkpoint"}, {"event": "checkpoint", "phase": ["p"], "detail": {"digest": []}}]
+    (workspace.path / "metadata" / "execution_log.json").write_text(json.dumps(nonsense))
+    assert read_chain(workspace).faults == {}

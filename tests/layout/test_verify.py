@@ -246,3 +246,19 @@ def test_a_workspace_of_another_program_without_checkpoints_is_read_as_it_is(tmp
     found = verify(Workspace(tmp_path, "w"), Digests(Workspace(tmp_path, "w"), deep=True))
     assert found.rows.select("path", "verdict").rows() == [("signals/trial_0.jsonl", "added")]
     assert found.phase is None
+
+
+def test_what_no_workspace_has_is_reported_and_left_alone(workspace, tmp_path):
+    (workspace.path / "analysis" / "link.json").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(workspace.path / "analysis" / "pipe.json")
+    (tmp_path / "elsewhere").mkdir()
+    (workspace.path / "visualizations").rmdir()
+    (workspace.path / "visualizations").symlink_to(tmp_path / "elsewhere")
+    (workspace.path / "signals" / os.fsdecode(b"\xff.jsonl")).touch()
+    found = verdicts(workspace)
+    assert {path: detail for path, (_, detail) in found.items()} == {
+        "analysis/link.json": "no regular file; left where it is",
+        "analysis/pipe.json": "no regular file; left where it is",
+        "signals/\\xff.jsonl": "no regular file; left where it is",
+        "visualizations": "no regular file; left where it is",
+    }

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from stat import S_ISREG
 from typing import NamedTuple
 
 import polars as pl
@@ -16,7 +15,15 @@ from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import log_of
 from workspace_kit.layout.trials import FAILED, complete_trials, status_of
-from workspace_kit.layout.verify import ACCEPTED, LOOSE, Verification, accepted_changes, check, verify
+from workspace_kit.layout.verify import (
+    ACCEPTED,
+    LOOSE,
+    Verification,
+    accepted_changes,
+    check,
+    is_regular,
+    verify,
+)
 from workspace_kit.schema import PHASES
 
 
@@ -96,7 +103,7 @@ def clear(workspace: Workspace, plan: Plan) -> list[str]:
     moved = [
         set_aside(workspace, path, seq=seq)
         for path in [*_no_longer_good(workspace, plan), *half_done]
-        if S_ISREG(path.lstat().st_mode)
+        if is_regular(path)
     ]
     for folder in names.FOLDERS:
         for path in storage.leftovers(workspace.path / folder):

@@ -254,14 +254,37 @@ def _load(path: Path) -> Checkpoint:
     sealed = {key: value for key, value in content.items() if key != "digest"}
     if content.get("digest") != _seal(sealed) or encode_json(content) != data:
         raise ValueError("it is not as it was sealed")
-    if not isinstance(content["format"], int) or content["format"] > FORMAT:
+    if not isinstance(content.get("format"), int):
+        raise ValueError("no number of a format")
+    if content["format"] > FORMAT:
         raise NewerFormat(
             str(path),
             found=f"checkpoint format {content['format']}",
             expected=f"at most {FORMAT}",
             remedy="use a newer workspace-kit",
         )
+    if (
+        not isinstance(content.get("seq"), int)
+        or not isinstance(entries, list)
+        or not all(map(is_entry, entries))
+    ):
+        raise ValueError("it says what no checkpoint says")
     return Checkpoint(path, content)
+
+
+def is_entry(entry: object) -> bool:
+    """Whether something read says of one file of a workspace, and of none elsewhere, what it was."""
+    if not isinstance(entry, dict):
+        return False
+    path, size = entry.get("path"), entry.get("bytes")
+    folder, _, name = path.partition("/") if isinstance(path, str) else ("", "", "")
+    is_inside = folder in names.FOLDERS and "/" not in name and name not in {"", ".", ".."}
+    return (
+        is_inside
+        and isinstance(size, int)
+        and entry.get("kind") in {MUTABLE, APPENDED, REPLACED}
+        and isinstance(entry.get("sha256"), str)
+    )
 
 
 def _follow(whole: Sequence[Checkpoint]) -> tuple[int, tuple[Path, str] | None]:
@@ -281,14 +304,14 @@ def _follow(whole: Sequence[Checkpoint]) -> tuple[int, tuple[Path, str] | None]:
 
 def _forged(workspace: Workspace, whole: Sequence[Checkpoint]) -> dict[Path, str]:
     """Name checkpoints whose digest the log never heard of, though it heard of others of that phase."""
-    heard: dict[str, set[object]] = {}
+    heard: dict[str, set[str]] = {}
     try:
         events = log_of(workspace)
     except WorkspaceKitError:
         return {}
     for event in events:
         if isinstance(event, dict) and event.get("event") == SEALED and isinstance(event.get("detail"), dict):
-            heard.setdefault(str(event.get("phase")), set()).add(event["detail"].get("digest"))
+            heard.setdefault(str(event.get("phase")), set()).add(str(event["detail"].get("digest")))
     return {
         each.path: "forged: the log records another digest"
         for each in whole

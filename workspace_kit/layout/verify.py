@@ -12,7 +12,7 @@ import polars as pl
 
 from workspace_kit.errors import FileDamaged, WorkspaceCorruptedError, WorkspaceKitError
 from workspace_kit.layout import names
-from workspace_kit.layout.checkpoint import APPENDED, ASIDE, MUTABLE, Chain, read_chain
+from workspace_kit.layout.checkpoint import APPENDED, ASIDE, MUTABLE, Chain, is_entry, read_chain
 from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.names import Workspace
@@ -227,7 +227,7 @@ def _on_others(
     writes = _writes(workspace, chain)
     for kind, name, size in files.select("kind", "path", "bytes").iter_rows():
         path = Path(name)
-        short = _short(path)
+        short = path.relative_to(workspace.path).as_posix()
         if short in recorded:
             continue
         phase = next((each for each, patterns in writes if _matches(short, patterns)), None)
@@ -238,8 +238,8 @@ def _on_others(
             kind in _ANALYSES and f"{ANALYSIS_EVENT}{path.name.partition('.')[0]}" in events
         ):
             yield {**row, "verdict": REGISTERED, "detail": "in the log"}
-        elif not stat.S_ISREG(os.lstat(path).st_mode):
-            yield {**row, "verdict": ADDED, "detail": f"{_type(os.lstat(path).st_mode)}; left where it is"}
+        elif not is_regular(path):
+            yield {**row, "verdict": ADDED, "detail": "no regular file; left where it is"}
         elif phase:
             yield {**row, "verdict": PARTIAL, "detail": f"of {phase}"}
         else:
@@ -262,10 +262,10 @@ def _writes(workspace: Workspace, chain: Chain) -> list[tuple[str, list[str]]]:
 
 def _started(workspace: Workspace, phase: str) -> dict[str, dict[str, Any]]:
     try:
-        files = document_of(workspace.file(names.STARTED, phase)).get("files", [])
-        return {each["path"]: each for each in files}
-    except (WorkspaceKitError, TypeError, KeyError):
+        files = document_of(workspace.file(names.STARTED, phase)).get("files")
+    except WorkspaceKitError:
         return {}
+    return {each["path"]: each for each in files if is_entry(each)} if isinstance(files, list) else {}
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:
@@ -278,6 +278,14 @@ def _short(path: Path) -> str:
 
 def _reason(error: OSError) -> str:
     return f"{errno.errorcode.get(error.errno or 0, error.errno)}: {error.strerror}"
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a regular file lies there, and no link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _type(mode: int) -> str:
