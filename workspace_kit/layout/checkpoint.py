@@ -263,11 +263,9 @@ def _load(path: Path) -> Checkpoint:
             expected=f"at most {FORMAT}",
             remedy="use a newer workspace-kit",
         )
-    if (
-        not isinstance(content.get("seq"), int)
-        or not isinstance(entries, list)
-        or not all(map(is_entry, entries))
-    ):
+    entries = content.get("files")
+    is_list = isinstance(entries, list) and all(map(is_entry, entries))
+    if not is_list or not isinstance(content.get("seq"), int):
         raise ValueError("it says what no checkpoint says")
     return Checkpoint(path, content)
 
