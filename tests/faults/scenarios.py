@@ -22,7 +22,7 @@ from workspace_kit.flows.lifecycle import (
 )
 from workspace_kit.layout import names
 from workspace_kit.layout.archive import verify_archive
-from workspace_kit.layout.checkpoint import write_checkpoint
+from workspace_kit.layout.checkpoint import set_aside, write_checkpoint
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import Workspace
@@ -446,6 +446,27 @@ def _removed(root: Path) -> None:
     assert not [path for path in root.iterdir() if path.name != ".workspace_kit"]
 
 
+# What resume sets aside.
+def _set_aside(root: Path, _sync: bool) -> None:
+    for number in range(12):
+        for kind in (names.SIGNALS, names.TRIAL):
+            set_aside(w(root), w(root).file(kind, f"trial_{number}"), seq=1)
+
+
+def _aside_holds(root: Path) -> None:
+    for number in range(12):
+        for kind in (names.SIGNALS, names.TRIAL):
+            path = w(root).file(kind, f"trial_{number}")
+            aside = root / "w" / "checkpoints" / "set_aside" / "1" / path.parent.name / path.name
+            (held,) = [each for each in (path, aside) if each.exists()]
+            assert held.read_bytes().endswith(b"\n")
+
+
+def _all_aside(root: Path) -> None:
+    _aside_holds(root)
+    assert not list((root / "w" / "signals").iterdir())
+
+
 # Mirror and log.
 def _seen(root: Path, sync: bool) -> None:
     filled(root, sync)
@@ -513,6 +534,7 @@ SCENARIOS = (
     Scenario("restore", _put_away, _restore, _restore_holds, _restore_on, _restored),
     Scenario("clean", _three, _clean, _clean_holds, _clean, _cleaned),
     Scenario("remove", _filled, _remove, _remove_holds, _remove_on, _removed),
+    Scenario("set aside", _filled, _set_aside, _aside_holds, _set_aside, _all_aside),
     Scenario("mirror", _seen, _refresh, _mirror_holds, _refresh_on, _mirrored),
     Scenario("log", _made, _pin, _pin_holds, _pin_on, _pinned),
 )
