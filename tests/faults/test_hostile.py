@@ -153,7 +153,14 @@ def test_a_folder_that_leads_out_is_not_followed(root, folder, tmp_path, name):
 
 @pytest.mark.parametrize(
     "name",
-    [" trial_1.jsonl", "trial_1.jsonl\n", "-rf.jsonl", "$(id).jsonl", "'; drop table x;--.jsonl", "‮.jsonl"],
+    [
+        " trial_1.jsonl",
+        "trial_1.jsonl\n",
+        "-rf.jsonl",
+        "$(id).jsonl",
+        "'; drop table x;--.jsonl",
+        "\u202e.jsonl",
+    ],
 )
 def test_a_file_name_that_is_none_of_ours_is_reported_and_never_read(root, folder, name):
     (folder / "signals" / name).write_bytes(GOOD)
@@ -162,7 +169,7 @@ def test_a_file_name_that_is_none_of_ours_is_reported_and_never_read(root, folde
     assert len(faults) == 1
 
 
-@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "/etc", "a\0b", "‮x", "-x", "x" * 129, "a\nb"])
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "/etc", "a\0b", "\u202ex", "-x", "x" * 129, "a\nb"])
 def test_a_workspace_name_that_may_not_become_a_path_is_refused(root, name):
     with pytest.raises((NameInvalid, UsageError)):
         Workspace(root, name)
@@ -208,7 +215,7 @@ def test_an_id_that_differs_from_the_file_name_is_reported(root, folder):
 
 
 def test_control_and_bidirectional_characters_are_shown_escaped():
-    assert printable("\x1b[2Ja‮b\x07") == "\\x1b[2Ja\\u202eb\\x07"
+    assert printable("\x1b[2Ja\u202eb\x07") == "\\x1b[2Ja\\u202eb\\x07"
 
 
 def test_a_duckdb_file_in_a_workspace_is_never_attached(root, folder):
@@ -318,23 +325,18 @@ def test_a_manifest_whose_seal_is_broken_is_refused(root):
         verify_archive(path)
 
 
-def test_a_bomb_of_a_terabyte_of_zeros_is_refused_before_it_grows(root):
-    manifest = sealed(content(entry(INSIDE, bytes=1 << 34)))
-    header = tarfile.TarInfo(INSIDE)
-    header.size = 1 << 34
+def test_a_bomb_of_zeros_is_refused_before_it_grows(root):
+    manifest = sealed(content(entry(INSIDE, bytes=1 << 40)))
     path = packed(root, manifest)
-    told, zeros = io.BytesIO(), b"\0" * (8 << 20)
-    with tarfile.open(fileobj=told, mode="w") as tar:
-        tar.addfile(*((lambda it: (it[0], io.BytesIO(it[1])))(member("manifest.json", manifest))))
+    first, bomb = tarfile.TarInfo("manifest.json"), tarfile.TarInfo(INSIDE)
+    first.size, bomb.size = len(manifest), 1 << 40
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(told.getvalue()[: 512 * (2 + len(manifest) // 512 + 1)].rstrip(b"\0"))
-        stream.write(b"\0" * (-len(told.getvalue().rstrip(b"\0")) % 512))
-        stream.write(header.tobuf())
+        stream.write(first.tobuf() + manifest + b"\0" * (-len(manifest) % 512) + bomb.tobuf())
         for _ in range(64):
-            stream.write(zeros)
+            stream.write(b"\0" * (8 << 20))
     path.write_bytes(sink.getvalue().to_pybytes())
-    with pytest.raises(FileDamaged):
+    with pytest.raises(FileDamaged, match="more bytes than its size can hold"):
         verify_archive(path)
 
 
