@@ -36,7 +36,7 @@ def in_process(epoch) -> Iterator[None]:
         yield
 
 
-def serially(function, items, *, shared, workers):
+def serially(function, items, *, shared, **_rest):
     """Do in this process what workers would do."""
     return (function(shared, each) for each in items)
 

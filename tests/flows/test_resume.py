@@ -43,7 +43,7 @@ def killing(at: int):
 def in_process(monkeypatch, epoch):
     """Run trials in this process, where a test can stop them, dated alike, and draw no page."""
     monkeypatch.setattr(
-        discovery, "each", lambda function, items, *, shared, workers: (function(shared, it) for it in items)
+        discovery, "each", lambda function, items, *, shared, **_rest: (function(shared, it) for it in items)
     )
     monkeypatch.setattr(run, "write_report", lambda _workspace: None)
 
@@ -66,7 +66,7 @@ def golden(tiny, tmp_path_factory, epoch):
     """Folder of an uninterrupted run, and every change of the disk that it made."""
     patch = pytest.MonkeyPatch()
     patch.setattr(
-        discovery, "each", lambda function, items, *, shared, workers: (function(shared, it) for it in items)
+        discovery, "each", lambda function, items, *, shared, **_rest: (function(shared, it) for it in items)
     )
     patch.setattr(run, "write_report", lambda _workspace: None)
     operations: list[tuple[str, Path]] = []
