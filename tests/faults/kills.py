@@ -63,10 +63,11 @@ def kill_everywhere(case: tuple[int, int, int]) -> int:
 def r1(*, full: bool) -> str:
     step = 1 if full else 89
     parts = 4 if full else 1
-    cases = [(number, step * parts, start * step) for number in range(len(CASES)) for start in range(parts)]
+    numbers = range(0 if full else 1, len(CASES), 1 if full else 2)
+    cases = [(number, step * parts, start * step) for number in numbers for start in range(parts)]
     points = sum(spread(kill_everywhere, cases))
-    assert points >= (2000 if full else 24), points
-    return f"R1: {points} kill points in {len(SCENARIOS)} scenarios, durable on and off, 0 violations"
+    assert points >= (2000 if full else 12), points
+    return f"R1: {points} kill points in {len(SCENARIOS)} scenarios, durable {'on and off' if full else 'on'}, 0 violations"
 
 
 def kill_recovery(case: tuple[int, int]) -> int:
