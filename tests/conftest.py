@@ -67,3 +67,24 @@ def workspace(tmp_path: Path) -> Workspace:
     for folder in FOLDERS:
         (empty.path / folder).mkdir(parents=True)
     return empty
+
+
+TINY = """
+name: tiny
+data: {prices: sample:stocks, periods_per_year: 12, benchmark: "^GSPC", symbols: [IBM, AAPL, MSFT]}
+periods: {train: [1990-01-01, 2009-12-31], select: [2010-01-01, 2015-12-31], test: [2016-01-01, 2022-05-31]}
+strategies:
+  - {name: momentum, function: momentum, parameters: {lookback: [3, 6], threshold: [0.0]}}
+  - {name: reversion, function: reversion, parameters: {window: [6], entry: [0.5, 1.0]}}
+ensemble: {step: 0.5}
+luck: {draws: 50, blocks: 4}
+durability: none
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """Path of a workflow of four trials, for tests that have to run it many times."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
+    path.write_text(TINY)
+    return path

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,7 @@ Results = Annotated[
 Shape = Annotated[Format, typer.Option("--format", help="How rows are written.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 ROOT = Path("results")
+KEEP_DAYS = 7.0
 
 
 @app.callback()
@@ -59,7 +62,7 @@ def run(
         terminal.say(str(flows.cost_of_run(config, root=results, workers=workers)))
         return
     progress = flows.silent if quiet else terminal.progress_bar
-    try:
+    with _interruptible():
         workspace = flows.run_workflow(
             config,
             root=results,
@@ -69,10 +72,80 @@ def run(
             workers=workers,
             reporter=progress,
         )
-    except KeyboardInterrupt:
-        terminal.remark("Interrupted. What was written stays; `workspace-kit list` shows how far it came.")
-        raise typer.Exit(INTERRUPTED) from None
     terminal.say(flows.closing_line(workspace))
+
+
+@app.command()
+def resume(
+    workspace: str,
+    *,
+    results: Results = ROOT,
+    start: Annotated[str | None, typer.Option("--from", help="Repeat from this phase on.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed trials again.")] = False,
+    fallback: Annotated[
+        bool, typer.Option("--fallback", help="Go back where the last checkpoint is damaged.")
+    ] = False,
+    accept_new_prices: Annotated[
+        bool, typer.Option("--accept-new-prices", help="Go on although prices changed.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run that was interrupted; what is complete is kept, what is half done set aside.
+
+    Example: `workspace-kit resume workflow_20260101_120000_1a2b3c4d --from phase_3`
+    """
+    with _interruptible():
+        resumed = flows.resume_run(
+            workspace,
+            results,
+            start=start,
+            retry_failed=retry_failed,
+            fallback=fallback,
+            accept_new_prices=accept_new_prices,
+            workers=workers,
+            reporter=flows.silent if quiet else terminal.progress_bar,
+        )
+    for remark in resumed.remarks:
+        terminal.remark(remark)
+    terminal.say(flows.closing_line(resumed.workspace))
+
+
+@app.command()
+def verify(
+    workspace: str,
+    *,
+    results: Results = ROOT,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file again.")] = False,
+    form: Shape = "table",
+) -> None:
+    """Say which files changed since the last checkpoint; a table shows differences, other formats all.
+
+    Example: `workspace-kit verify workflow_20260101_120000_1a2b3c4d --format csv`
+    """
+    rows = flows.verify_workspace(workspace, results, deep=deep)
+    told = flows.differences(rows) if form == "table" else rows
+    if told.height or form != "table":
+        terminal.write_rows(told, form)
+    terminal.remark(flows.verdict_counts(rows))
+    flows.check_verdicts(rows, where=workspace)
+
+
+@app.command()
+def accept(
+    workspace: str,
+    path: Annotated[str, typer.Argument(help="The file, or its name within the workspace.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why it was changed.")],
+    results: Results = ROOT,
+) -> None:
+    """Record that a file was changed on purpose; `resume` then repeats the phases that rest on it.
+
+    Example: `workspace-kit accept workflow_1 analysis/ensemble_weights.json --reason "less of breakout"`
+    """
+    accepted = flows.accept_change(workspace, path, reason=reason, root=results)
+    stale = f"; stale, `resume` repeats them: {', '.join(accepted.stale)}" if accepted.stale else ""
+    terminal.say(f"Accepted {accepted.path}{stale}")
 
 
 @app.command()
@@ -178,6 +251,106 @@ def report(
     """
     path = flows.write_report(flows.open_workspace(workspace, results), out=out)
     terminal.say(f"Report: {path}")
+
+
+@app.command()
+def repair(
+    workspace: str,
+    path: Annotated[
+        str | None, typer.Argument(help="One file, such as signals/trial_0.jsonl; all by default.")
+    ] = None,
+    *,
+    results: Results = ROOT,
+    form: Shape = "table",
+) -> None:
+    """Rewrite damaged signal files with every line that can be read; each original stays beside.
+
+    Example: `workspace-kit repair workflow_20260101_120000_1a2b3c4d signals/trial_0.jsonl`
+    """
+    repaired = flows.repair_workspace(flows.open_workspace(workspace, results), path)
+    if repaired.is_empty():
+        terminal.remark("Nothing to repair.")
+    terminal.write_rows(repaired, form)
+
+
+@app.command()
+def pin(
+    workspace: str,
+    *,
+    results: Results = ROOT,
+    off: Annotated[bool, typer.Option("--off", help="Allow it to be cleaned up again.")] = False,
+) -> None:
+    """Keep a workspace from ever being cleaned up.
+
+    Example: `workspace-kit pin workflow_20260101_120000_1a2b3c4d`
+    """
+    flows.pin(workspace, results, keep=not off)
+    terminal.say(f"{workspace} {'may be cleaned up' if off else 'is pinned'}.")
+
+
+@app.command()
+def archive(workspace: str, *, results: Results = ROOT) -> None:
+    """Put a workspace into one compressed file and remove its folder; it is still listed.
+
+    Example: `workspace-kit archive workflow_20260101_120000_1a2b3c4d`
+    """
+    terminal.say(f"Archive: {flows.archive_workspace(workspace, results)}")
+
+
+@app.command()
+def restore(workspace: str, *, results: Results = ROOT) -> None:
+    """Unpack an archived workspace, checked file by file; the archive stays.
+
+    Example: `workspace-kit restore workflow_20260101_120000_1a2b3c4d`
+    """
+    terminal.say(f"Workspace: {flows.restore_workspace(workspace, results).path}")
+
+
+@app.command()
+def clean(
+    workspaces: Annotated[
+        list[str] | None, typer.Argument(help="These, whatever their age; else by age.")
+    ] = None,
+    *,
+    results: Results = ROOT,
+    keep_days: Annotated[
+        float, typer.Option(min=0, help="Keep what changed in the last so many days.")
+    ] = KEEP_DAYS,
+    keep_last: Annotated[int, typer.Option(min=0, help="Keep so many of the newest.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    form: Shape = "table",
+) -> None:
+    """Archive workspaces at rest for long: never one that is pinned, held, or (unless named) unfinished.
+
+    Example: `workspace-kit clean --keep-days 30 --keep-last 10 --dry-run`
+    """
+    named = workspaces or ()
+    if dry_run:
+        going = flows.cleanable(results, keep_days=keep_days, keep_last=keep_last, named=named)
+        terminal.remark(f"{going.height} workspace(s) would be archived, {going['bytes'].sum()} bytes.")
+        terminal.write_rows(going, form)
+        return
+    for name, what in flows.clean(results, keep_days=keep_days, keep_last=keep_last, named=named):
+        terminal.say(f"{name}: {what}")
+
+
+@app.command()
+def doctor(*, results: Results = ROOT, form: Shape = "table") -> None:
+    """Say what a results folder lies on, whether its locks hold, and what killed processes left.
+
+    Example: `workspace-kit doctor --results results`
+    """
+    terminal.write_rows(flows.examine(results), form)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say how to go on after Ctrl-C, of which Typer makes an exit without a word."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupted:
+        terminal.remark(f"Interrupted; what was committed stays. {interrupted}")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def main() -> None:

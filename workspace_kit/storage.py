@@ -9,9 +9,13 @@ place in one step. A record is committed by its newline. Nothing here knows what
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,8 +26,15 @@ from workspace_kit.errors import StorageError
 T = TypeVar("T")
 Watcher = Callable[[str, Path], None]
 TEMPORARY_SUFFIX = ".tmp"
+MOST_KEPT = 128
+# Writing one file takes far less; a process number seen from another machine is no proof of death.
+LEFT_OVER_SECONDS = 60
 
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}" + re.escape(TEMPORARY_SUFFIX))
+_APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 _watchers: list[Watcher] = []
+_turn = threading.Lock()
+_kept: OrderedDict[str, int] = OrderedDict()
 
 
 @contextmanager
@@ -38,7 +49,8 @@ def watch_operations(watcher: Watcher) -> Iterator[None]:
 
 def make_folder(path: Path) -> None:
     """Make a folder and those above it; one that exists is fine."""
-    _operate("mkdir", path, lambda: path.mkdir(parents=True, exist_ok=True))
+    if not path.is_dir():
+        _operate("mkdir", path, lambda: path.mkdir(parents=True, exist_ok=True))
 
 
 def replace(path: Path, data: bytes, *, sync: bool) -> None:
@@ -46,8 +58,21 @@ def replace(path: Path, data: bytes, *, sync: bool) -> None:
 
     With ``sync`` the bytes and the name are on the device before this returns.
     """
-    with _written_beside(path, data, sync=sync) as temporary:
+    replace_checked(path, (data,), check=_trust, sync=sync)
+
+
+def replace_checked(path: Path, parts: Iterable[bytes], *, check: Callable[[Path], None], sync: bool) -> None:
+    """Put a document given in parts at ``path`` once ``check`` has read it back.
+
+    ``check`` is given the hidden file; what it raises keeps the document from ever having its name.
+    """
+    temporary = _write_beside(path, parts, sync=sync)
+    try:
+        check(temporary)
         _operate("replace", path, lambda: temporary.replace(path))
+    except BaseException:
+        _discard(temporary)
+        raise
     if sync:
         sync_folder(path.parent)
 
@@ -60,10 +85,22 @@ def create(path: Path, data: bytes, *, sync: bool) -> None:
     StorageError
         Something is there already; it stays as it was.
     """
-    with _written_beside(path, data, sync=sync) as temporary:
+    create_in_parts(path, (data,), sync=sync)
+
+
+def create_in_parts(path: Path, parts: Iterable[bytes], *, sync: bool) -> None:
+    """Put a document given in parts at ``path`` where nothing may be yet, once all parts are there."""
+    temporary = _write_beside(path, parts, sync=sync)
+    try:
         _operate("link", path, lambda: os.link(temporary, path))
+    finally:
+        _discard(temporary)
     if sync:
         sync_folder(path.parent)
+
+
+def _trust(_written: Path) -> None:
+    """Check nothing: the bytes were in memory a moment ago."""
 
 
 def append(path: Path, records: bytes, *, sync: bool) -> None:
@@ -82,20 +119,32 @@ def append(path: Path, records: bytes, *, sync: bool) -> None:
         raise StorageError(
             str(path), found="a record without a newline", expected="whole lines", remedy="end it with \\n"
         )
-    with _opened(path, lambda: _open_locked(path)) as descriptor:
-        size = os.fstat(descriptor).st_size
-        start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
+    with _turn:
+        descriptor, size = _locked_descriptor(path)
         try:
-            _write_all(descriptor, path, start + records)
-        except StorageError as error:
-            written = os.fstat(descriptor).st_size - size - len(start)
-            committed, all_of_them = records[: max(written, 0)].count(b"\n"), records.count(b"\n")
-            error.found += f"; {committed} of {all_of_them} records are committed"
+            _append(descriptor, path, records, size=size, sync=sync)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        except BaseException:
+            _close_kept(str(path))
             raise
-        if sync:
-            _operate("fsync", path, lambda: os.fsync(descriptor))
     if sync and not size:
         sync_folder(path.parent)
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[None]:
+    """Keep all others from appending to a file; those who wait will find what takes its name meanwhile."""
+    with _turn:
+        _locked_descriptor(path)
+        try:
+            yield
+        finally:
+            _close_kept(str(path))
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, where nothing may be yet."""
+    _operate("link", target, lambda: os.link(source, target, follow_symlinks=False))
 
 
 def rename(source: Path, target: Path) -> None:
@@ -106,6 +155,15 @@ def rename(source: Path, target: Path) -> None:
 def remove(path: Path) -> None:
     """Remove a file."""
     _operate("unlink", path, path.unlink)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and everything in it; a link in it goes, what it points to stays."""
+    with _refusals("list", path):
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    for entry in entries:
+        (remove_tree if entry.is_dir(follow_symlinks=False) else remove)(Path(entry.path))
+    _operate("rmdir", path, path.rmdir)
 
 
 def touch(path: Path, *, at_ns: int) -> None:
@@ -133,12 +191,63 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def held(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold a folder itself alone, without a file in it; yields whether it is held, always true with ``wait``.
+
+    The kernel lets go of it when its holder dies; the lock goes with the folder when that is renamed.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    with _opened(folder, lambda: os.open(folder, flags)) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Hidden files below a folder that a process began and cannot finish, for it is dead."""
+    oldest = time.time() - LEFT_OVER_SECONDS
+    return [
+        path
+        for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}"))
+        if (named := _TEMPORARY.fullmatch(path.name))
+        and not is_alive(int(named[1]))
+        and path.lstat().st_mtime < oldest
+    ]
+
+
+def is_alive(process: int) -> bool:
+    """Whether this machine runs a process of that number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
 def _operate(operation: str, path: Path, call: Callable[[], T]) -> T:
     """Carry out one change of the disk, or say which one was refused where."""
-    for watcher in _watchers:
-        watcher(operation, path)
-    with _refusals(operation, path):
+    try:
+        for watcher in _watchers:
+            watcher(operation, path)
         return call()
+    except OSError as error:
+        raise _refusal(operation, path, error) from error
+
+
+def _refusal(operation: str, path: Path, error: OSError) -> StorageError:
+    is_taken = isinstance(error, FileExistsError)
+    return StorageError(
+        str(path),
+        found=f"{operation} refused: {error.strerror or error}",
+        expected=f"{operation} to succeed",
+        remedy="choose another name" if is_taken else "free space or correct permissions, then repeat",
+    )
 
 
 @contextmanager
@@ -146,13 +255,7 @@ def _refusals(operation: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        is_taken = isinstance(error, FileExistsError)
-        raise StorageError(
-            str(path),
-            found=f"{operation} refused: {error.strerror or error}",
-            expected=f"{operation} to succeed",
-            remedy="choose another name" if is_taken else "free space or correct permissions, then repeat",
-        ) from error
+        raise _refusal(operation, path, error) from error
 
 
 @contextmanager
@@ -165,20 +268,30 @@ def _opened(path: Path, open_it: Callable[[], int]) -> Iterator[int]:
             os.close(descriptor)
 
 
-@contextmanager
-def _written_beside(path: Path, data: bytes, *, sync: bool) -> Iterator[Path]:
-    """Whole bytes in a hidden file of the same folder; whatever happens, that file is gone afterwards."""
-    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+def _write_beside(path: Path, parts: Iterable[bytes], *, sync: bool) -> Path:
+    """Whole bytes in a hidden file of the same folder; where that fails, nothing is left of it."""
+    name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    temporary = path.parent / name
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = _operate("open", temporary, lambda: os.open(temporary, flags, 0o666))
     try:
-        with _opened(temporary, lambda: os.open(temporary, flags, 0o666)) as descriptor:
-            _write_all(descriptor, temporary, data)
+        try:
+            for part in parts:
+                _write_all(descriptor, temporary, part)
             if sync:
                 _operate("fsync", temporary, lambda: os.fsync(descriptor))
-        yield temporary
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        finally:
+            with _refusals("close", temporary):
+                os.close(descriptor)
+    except BaseException:
+        _discard(temporary)
+        raise
+    return temporary
+
+
+def _discard(temporary: Path) -> None:
+    with suppress(StorageError):
+        _operate("unlink", temporary, lambda: os.unlink(temporary))  # noqa: PTH108 - as is a Path's, but quicker
 
 
 def _write_all(descriptor: int, path: Path, data: bytes) -> None:
@@ -187,28 +300,70 @@ def _write_all(descriptor: int, path: Path, data: bytes) -> None:
         view = view[_operate("write", path, partial(os.write, descriptor, view)) :]
 
 
-def _open_locked(path: Path) -> int:
-    """Open for appending under the file's own lock."""
+def _append(descriptor: int, path: Path, records: bytes, *, size: int, sync: bool) -> None:
+    start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
+    try:
+        _write_all(descriptor, path, start + records)
+    except StorageError as error:
+        written = os.fstat(descriptor).st_size - size - len(start)
+        committed, all_of_them = records[: max(written, 0)].count(b"\n"), records.count(b"\n")
+        error.found += f"; {committed} of {all_of_them} records are committed"
+        raise
+    if sync:
+        _operate("fsync", path, lambda: os.fsync(descriptor))
+
+
+def _locked_descriptor(path: Path) -> tuple[int, int]:
+    """Return a descriptor for appending, under its own lock and still that file's, and the file's size."""
+    name = str(path)
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        descriptor = _kept.get(name)
+        if descriptor is None:
+            descriptor = _operate("open", path, partial(os.open, path, _APPENDING, 0o666))
+            _kept[name] = descriptor
+            if len(_kept) > MOST_KEPT:
+                _close_kept(next(iter(_kept)))
+        _kept.move_to_end(name)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _lies_at(path, os.fstat(descriptor)):
-                return descriptor
+            ours = os.fstat(descriptor)
+            if _lies_at(name, ours):
+                return descriptor, ours.st_size
+        except OSError as error:
+            _close_kept(name)
+            raise _refusal("lock", path, error) from error
         except BaseException:
-            os.close(descriptor)
+            _close_kept(name)
             raise
-        os.close(descriptor)
+        _close_kept(name)
 
 
-def _lies_at(path: Path, held: os.stat_result) -> bool:
-    """Whether the name still means this file; another may have taken it while the lock was waited for."""
-    if not stat.S_ISREG(held.st_mode):
+def _lies_at(name: str, ours: os.stat_result) -> bool:
+    """Whether the name still means this file; another may have taken it since it was opened."""
+    if not stat.S_ISREG(ours.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
     try:
-        return os.path.samestat(held, path.stat(follow_symlinks=False))
+        there = os.lstat(name)
     except FileNotFoundError:
         return False
+    return (there.st_ino, there.st_dev) == (ours.st_ino, ours.st_dev)
+
+
+def _close_kept(name: str) -> None:
+    """Close a descriptor, which also lets go of its lock."""
+    with suppress(OSError):
+        os.close(_kept.pop(name))
+
+
+def _forget_kept() -> None:
+    """Give up the parent's descriptors in a forked child: a lock on one would be the parent's too."""
+    global _turn  # noqa: PLW0603 - another thread of the parent may hold it, which the child has not
+    _turn = threading.Lock()
+    for name in list(_kept):
+        _close_kept(name)
+
+
+os.register_at_fork(after_in_child=_forget_kept)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -8,7 +8,8 @@ with held as (
         workspace,
         count(*) filter (where kind = 'trial') as trials,
         cast(sum(bytes) as bigint) as bytes,
-        regexp_replace(min(path), '/[^/]*/[^/]*$', '') as path
+        -- An archive stands for itself; a workspace is the folder above the folder of each file.
+        regexp_replace(min(path), case when min(kind) = 'archive' then '$^' else '/[^/]*/[^/]*$' end, '') as path
     from mirror.files
     group by workspace
 ),

@@ -1,7 +1,10 @@
 """Work in other processes: every item once, errors and all, whatever the number of workers."""
 
 import os
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,44 @@ def test_a_function_is_found_in_the_configurations_folder(tmp_path, monkeypatch)
 def test_a_function_that_cannot_be_used_is_a_configuration_error(name):
     with pytest.raises(ConfigError):
         find_function(name, folder=Path(), built_in={"momentum": power}, where="strategy 's'")
+
+
+SLEEPY = """
+import os, time
+from pathlib import Path
+
+def sleep(folder, number):
+    (Path(folder) / f"{os.getpid()}.pid").touch()
+    time.sleep(60)
+"""
+START = """
+import sys, sleepy
+from workspace_kit.flows.workers import each
+list(each(sleepy.sleep, [1, 2], shared=sys.argv[1], workers=2))
+"""
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path):
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    path = f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", START, str(tmp_path)], env={**os.environ, "PYTHONPATH": path}
+    )
+    wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    workers = [int(each.stem) for each in tmp_path.glob("*.pid")]
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not any(map(is_alive, workers)))
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process still runs; a dead one that nobody has waited for does not."""
+    answer = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, check=False)
+    return answer.stdout.strip()[:1] not in {b"", b"Z"}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

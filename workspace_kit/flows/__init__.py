@@ -16,10 +16,24 @@ if TYPE_CHECKING:
     from workspace_kit.flows.coordinator import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows.coordinator import write_trial as write_trial
     from workspace_kit.flows.estimate import cost_of_run as cost_of_run
+    from workspace_kit.flows.health import examine as examine
     from workspace_kit.flows.housekeeping import closing_line as closing_line
     from workspace_kit.flows.housekeeping import overview as overview
     from workspace_kit.flows.housekeeping import write_example as write_example
+    from workspace_kit.flows.integrity import accept_change as accept_change
+    from workspace_kit.flows.integrity import check_verdicts as check_verdicts
+    from workspace_kit.flows.integrity import differences as differences
+    from workspace_kit.flows.integrity import verdict_counts as verdict_counts
+    from workspace_kit.flows.integrity import verify_workspace as verify_workspace
+    from workspace_kit.flows.lifecycle import archive_workspace as archive_workspace
+    from workspace_kit.flows.lifecycle import clean as clean
+    from workspace_kit.flows.lifecycle import cleanable as cleanable
+    from workspace_kit.flows.lifecycle import pin as pin
+    from workspace_kit.flows.lifecycle import repair_workspace as repair_workspace
+    from workspace_kit.flows.lifecycle import restore_workspace as restore_workspace
     from workspace_kit.flows.pages import write_report as write_report
+    from workspace_kit.flows.resume import Resumed as Resumed
+    from workspace_kit.flows.resume import resume_run as resume_run
     from workspace_kit.flows.run import About as About
     from workspace_kit.flows.run import run_workflow as run_workflow
     from workspace_kit.flows.studies import CompositeWorkspace as CompositeWorkspace
@@ -31,17 +45,31 @@ _HOME = {
     "About": "run",
     "CompositeWorkspace": "studies",
     "PerformanceReader": "coordinator",
+    "Resumed": "resume",
     "WorkspaceManager": "coordinator",
+    "accept_change": "integrity",
+    "archive_workspace": "lifecycle",
+    "check_verdicts": "integrity",
+    "clean": "lifecycle",
+    "cleanable": "lifecycle",
     "analyze": "analyses",
     "closing_line": "housekeeping",
     "compare_workspaces": "comparison",
     "comparison_told": "comparison",
     "cost_of_run": "estimate",
+    "differences": "integrity",
+    "examine": "health",
     "open_catalog": "catalogs",
     "open_workspace": "studies",
     "overview": "housekeeping",
+    "pin": "lifecycle",
+    "repair_workspace": "lifecycle",
+    "restore_workspace": "lifecycle",
+    "resume_run": "resume",
     "run_workflow": "run",
     "silent": "trip",
+    "verdict_counts": "integrity",
+    "verify_workspace": "integrity",
     "write_example": "housekeeping",
     "write_report": "pages",
     "write_trial": "coordinator",

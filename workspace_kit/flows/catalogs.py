@@ -4,8 +4,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
+
 from workspace_kit.errors import NotFound
-from workspace_kit.layout.inventory import find_workspace, inventory
+from workspace_kit.layout.inventory import archives, find_workspace, inventory
 from workspace_kit.layout.inventory import workspaces as all_workspaces
 from workspace_kit.layout.reader import read_rows
 from workspace_kit.mirror import Progress, mirror_folder, refresh
@@ -21,6 +23,8 @@ def open_catalog(
     root: Path | str = "results", workspaces: Sequence[str] | None = None, *, progress: Progress = quiet
 ) -> Catalog:
     """Open the views over all workspaces of a results root, or over those named, current as of now.
+
+    Of an archived workspace, which only the whole root shows, what its archive's manifest says is known.
 
     Reads only files that changed since the last look. Use it in a ``with`` block or close it.
 
@@ -40,8 +44,9 @@ def open_catalog(
         else [find_workspace(folder, name) for name in workspaces]
     )
     scope = None if workspaces is None else [each.id for each in found]
+    files = inventory(found)
     parts = refresh(
-        inventory(found),
+        pl.concat([files, archives(folder)]) if workspaces is None else files,
         folder=mirror_folder(folder),
         workspaces=scope,
         read=read_rows,

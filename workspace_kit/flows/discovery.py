@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -15,12 +16,14 @@ from workspace_kit.flows.functions import find_function
 from workspace_kit.flows.inherited import Inherited
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.market import Market
+from workspace_kit.flows.provenance import digest_of
 from workspace_kit.flows.sources import inherited_trials, tried_before
 from workspace_kit.flows.summary import summarise_sweep
 from workspace_kit.flows.trial import Setting, Trial, lost_trial, run_trial
 from workspace_kit.flows.trip import Trip
 from workspace_kit.flows.workers import each
 from workspace_kit.layout import names
+from workspace_kit.layout.trials import complete_trials
 from workspace_kit.layout.writer import write_table
 from workspace_kit.schema import SELECT
 
@@ -31,9 +34,12 @@ def discover(trip: Trip, journal: Journal) -> None:
     write_table(trip.workspace, names.REGIMES, labels, durability=trip.config.durability)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
     wanted = trials_of(trip.market, folder=trip.folder, root=trip.workspace.root)
-    with trip.reporter("trials", len(wanted)) as step:
+    done = _done(trip, wanted)
+    journal.recall(done)
+    left = [trial for trial in wanted if names.trial_id(trial.number) not in done]
+    with trip.reporter("trials", len(left)) as step:
         for outcome in each(
-            run_trial, wanted, shared=setting, workers=trip.workers, lost=partial(lost_trial, setting)
+            run_trial, left, shared=setting, workers=trip.workers, lost=partial(lost_trial, setting)
         ):
             journal.trial(outcome)
             step()
@@ -53,6 +59,19 @@ def trials_of(market: Market, *, folder: Path, root: Path) -> Sequence[Trial]:
     if market.config.discovery:
         return inherited_trials(market.config.discovery.sources, root=root, market=market)
     return candidates_of(market.config, folder=folder)
+
+
+def _done(trip: Trip, wanted: Sequence[Trial]) -> dict[str, dict[str, Any]]:
+    """Return the documents of complete trials that tried just what is wanted under their number."""
+    complete = complete_trials(trip.workspace)
+    asked = {
+        names.trial_id(each.number): digest_of([each.strategy, dict(each.parameters)]) for each in wanted
+    }
+    return {
+        trial: document
+        for trial, document in complete.items()
+        if asked.get(trial) == digest_of([document.get("strategy"), document.get("parameters")])
+    }
 
 
 def candidates_of(config: Config, *, folder: Path) -> list[Candidate]:

@@ -1,15 +1,18 @@
 """What a run says of itself while it goes on: state, log and timing; none of it is ever an input."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from workspace_kit import clock
+from workspace_kit.flows.origins import content_of
 from workspace_kit.flows.trial import Outcome
 from workspace_kit.flows.trip import wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.trials import FAILED, status_of
 from workspace_kit.layout.writer import log_event, write_document
 
 HEARTBEAT_SECONDS = 1.0
@@ -27,6 +30,18 @@ class Journal:
     trials: dict[str, object] = field(default_factory=dict)
     first_error: str = ""
     last_beat: float = 0.0
+
+    @classmethod
+    def resumed(cls, workspace: Workspace) -> "Journal":
+        """Go on with the journal of a run that was interrupted."""
+        timing = content_of(workspace, names.METADATA, "phase_timing")
+        phases, trials = timing.get("phases"), timing.get("trials")
+        return cls(workspace, phases=dict(phases or {}), trials=dict(trials or {}))
+
+    def recall(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Record which trials had ended before, by their documents."""
+        self.completed = [trial for trial, each in documents.items() if status_of(each) != FAILED]
+        self.failed = [trial for trial, each in documents.items() if status_of(each) == FAILED]
 
     @contextmanager
     def during(self, phase: str) -> Iterator[None]:
@@ -46,6 +61,16 @@ class Journal:
         self._tell("complete", "")
         self._state("complete")
 
+    @property
+    def completed_trials(self) -> list[str]:
+        """Trials that ended well, in natural order."""
+        return sorted(self.completed, key=_natural)
+
+    @property
+    def failed_trials(self) -> list[str]:
+        """Trials that failed, in natural order."""
+        return sorted(self.failed, key=_natural)
+
     def trial(self, outcome: Outcome) -> None:
         """Record how one trial ended."""
         (self.failed if outcome.error else self.completed).append(outcome.trial_id)
@@ -55,12 +80,17 @@ class Journal:
             self._tell("trial failed", outcome.error, trial_id=outcome.trial_id)
         if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
             self._state("running")
+            self._timing()
 
-    def note(self, event: str, detail: str) -> None:
+    def settle(self) -> None:
+        """Record that the last phase is complete, which a run killed just then could not do itself."""
+        self._state("complete")
+
+    def note(self, event: str, detail: str | Mapping[str, object]) -> None:
         """Record anything else that happened."""
         self._tell(event, detail)
 
-    def _tell(self, event: str, detail: str, *, trial_id: str | None = None) -> None:
+    def _tell(self, event: str, detail: str | Mapping[str, object], *, trial_id: str | None = None) -> None:
         log_event(
             self.workspace, at=wall_clock(), phase=self.phase, event=event, trial_id=trial_id, detail=detail
         )
@@ -70,8 +100,8 @@ class Journal:
         content = {
             "phase": self.phase,
             "state": state,
-            "completed_trials": sorted(self.completed, key=_natural),
-            "failed_trials": sorted(self.failed, key=_natural),
+            "completed_trials": self.completed_trials,
+            "failed_trials": self.failed_trials,
             "heartbeat": clock.text(wall_clock()),
         }
         write_document(

@@ -19,8 +19,10 @@ from workspace_kit.flows.provenance import environment
 from workspace_kit.flows.regime_study import regime_study
 from workspace_kit.flows.trip import Reporter, Trip, now, silent
 from workspace_kit.flows.validation import NO_VALIDATION, silent_on_test, validate
-from workspace_kit.layout.checkpoint import write_checkpoint
+from workspace_kit.layout import names
+from workspace_kit.layout.checkpoint import write_checkpoint, write_marker
 from workspace_kit.layout.inventory import inventory
+from workspace_kit.layout.lease import leased
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes
@@ -79,17 +81,38 @@ def run_workflow(
     trip = _prepare(
         about.of(told), folder, root=Path(root), name=workspace_id, workers=workers, reporter=reporter
     )
-    journal = Journal(trip.workspace)
-    for phase in PHASES[: PHASES.index(until) + 1]:
-        if STEPS[phase] is validate and (silent_ones := silent_on_test(trip)):
-            journal.note(NO_VALIDATION, f"no signal in the test period of {', '.join(silent_ones)}")
-            break
-        with journal.during(phase):
-            STEPS[phase](trip, journal)
-            _checkpoint(trip, journal, phase)
-    if until == PHASES[-1]:
-        write_report(trip.workspace)
+    with leased(trip.workspace):
+        carry_out(trip, Journal(trip.workspace), PHASES[: PHASES.index(until) + 1])
     return trip.workspace
+
+
+def carry_out(trip: Trip, journal: Journal, phases: Sequence[str]) -> None:
+    """Run phases, each ending in a checkpoint, and after the last of all write the page.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Interrupted; it says how to go on.
+    """
+    workspace, sync = trip.workspace, trip.config.durability != "none"
+    try:
+        if not phases:
+            journal.settle()
+        for phase in phases:
+            if STEPS[phase] is validate and (silent_ones := silent_on_test(trip)):
+                journal.note(NO_VALIDATION, f"no signal in the test period of {', '.join(silent_ones)}")
+                return
+            with journal.during(phase):
+                write_marker(
+                    workspace, phase, writes=names.PHASE_WRITES[phase], written_at=trip.now, sync=sync
+                )
+                STEPS[phase](trip, journal)
+                _checkpoint(trip, journal, phase)
+        if not phases or phases[-1] == PHASES[-1]:
+            write_report(workspace)
+    except KeyboardInterrupt:
+        remedy = f"workspace-kit resume {workspace.id} --results {workspace.root}"
+        raise KeyboardInterrupt(f"Go on with: {remedy}") from None
 
 
 def default_workers() -> int:
@@ -136,8 +159,8 @@ def _checkpoint(trip: Trip, journal: Journal, phase: str) -> None:
         trip.workspace,
         phase,
         inventory([trip.workspace]),
-        state={"failed_trials": journal.failed},
-        completed_trials=journal.completed,
+        state={"failed_trials": journal.failed_trials},
+        completed_trials=journal.completed_trials,
         written_at=trip.now,
         sync=trip.config.durability != "none",
     )

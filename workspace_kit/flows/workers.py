@@ -66,7 +66,7 @@ def _pooled(
     before = set(multiprocessing.active_children())
     with _environment(ONE_THREAD), ProcessPoolExecutor(count, context, _receive, (shared,)) as pool:
         try:
-            with _no_main_module():
+            with _no_main_module(), _interrupts_held_back():
                 places = {pool.submit(_apply, function, item): place for place, item in items.items()}
             for future in as_completed(places):
                 yield places[future], future.result()
@@ -80,13 +80,11 @@ def _pooled(
 def _receive(shared: object) -> None:
     global _shared  # noqa: PLW0603 - the one value that each worker process is given at its start
     _shared = shared
-    # Ctrl-C reaches every process of the terminal; the first one decides, and ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """Leave no worker behind when the first process is killed."""
+    """Leave no worker behind that would go on writing after its parent was killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -109,6 +107,16 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start processes that no Ctrl-C reaches: it is the parent that stops them, between two trials."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from workspace_kit.schema import INVENTORY, TIME
 from workspace_kit.storage import TEMPORARY_SUFFIX
 
 _LARGEST = (1 << 63) - 1
+_INSTANT = (pl.col("modified_ns") // 1000).cast(TIME).alias("modified_at")
 
 
 def workspaces(root: Path) -> list[Workspace]:
@@ -49,11 +50,21 @@ def inventory(found: Iterable[Workspace]) -> pl.DataFrame:
 
     A workspace given twice is listed once. What no kind knows has the kind ``unknown``, and so has one of the
     six folders that is a link or no folder: nothing below it is listed. Hidden temporary files of writers at
-    work are left out.
+    work are left out, and so is what `resume` has set aside.
     """
     rows = [row for workspace in dict.fromkeys(found) for row in _rows(workspace)]
-    instant = (pl.col("modified_ns") // 1000).cast(TIME).alias("modified_at")
-    return INVENTORY.frame(rows).with_columns(instant)
+    return INVENTORY.frame(rows).with_columns(_INSTANT)
+
+
+def archives(root: Path) -> pl.DataFrame:
+    """List the archives of a root as `inventory` does, one row each; restored ones stand for themselves."""
+    rows: list[dict[str, object]] = []
+    for path in _listing(root / names.ARCHIVE.folder):
+        name = Path(path).name
+        key, status = names.ARCHIVE.key(names.ARCHIVE.folder, name), _status(path)
+        if key and status and not Path(root, key).exists():
+            rows.append(_row(key, names.ARCHIVE.name, key, path, status, context=""))
+    return INVENTORY.frame(rows).with_columns(_INSTANT)
 
 
 def _is_workspace(entry: os.DirEntry[str]) -> bool:
@@ -72,17 +83,24 @@ def _rows(workspace: Workspace) -> Iterator[dict[str, object]]:
             explained = kind is names.ANALYSIS_TABLE
             if (status := _status(path)) is None:
                 continue
-            yield {
-                "workspace": workspace.id,
-                "kind": kind.name if kind else names.UNKNOWN,
-                "key": key,
-                "path": os.fsencode(path).decode("utf-8", "backslashreplace"),
-                "bytes": status.st_size,
-                "inode": _int64(status.st_ino),
-                "modified_ns": _int64(status.st_mtime_ns),
-                "changed_ns": _int64(status.st_ctime_ns),
-                "context": _identity(config, names.explanation(Path(path))) if explained else context,
-            }
+            told = _identity(config, names.explanation(Path(path))) if explained else context
+            yield _row(workspace.id, kind.name if kind else names.UNKNOWN, key, path, status, context=told)
+
+
+def _row(
+    workspace: str, kind: str, key: str, path: str, status: os.stat_result, *, context: str
+) -> dict[str, object]:
+    return {
+        "workspace": workspace,
+        "kind": kind,
+        "key": key,
+        "path": os.fsencode(path).decode("utf-8", "backslashreplace"),
+        "bytes": status.st_size,
+        "inode": _int64(status.st_ino),
+        "modified_ns": _int64(status.st_mtime_ns),
+        "changed_ns": _int64(status.st_ctime_ns),
+        "context": context,
+    }
 
 
 def _listing(folder: Path) -> list[str]:
@@ -91,14 +109,17 @@ def _listing(folder: Path) -> list[str]:
         if folder.is_symlink():
             return [str(folder)]
         with os.scandir(folder) as entries:
-            return sorted(entry.path for entry in entries if not _is_temporary(entry))
+            return sorted(entry.path for entry in entries if not _is_apart(entry, folder))
     except FileNotFoundError:
         return []
     except (NotADirectoryError, PermissionError):
         return [str(folder)]
 
 
-def _is_temporary(entry: os.DirEntry[str]) -> bool:
+def _is_apart(entry: os.DirEntry[str], folder: Path) -> bool:
+    """Whether an entry is a writer's temporary file, or the folder of what `resume` has set aside."""
+    if entry.name == names.SET_ASIDE and folder.name == names.CHECKPOINT.folder:
+        return entry.is_dir(follow_symlinks=False)
     return entry.name.startswith(".") and entry.name.endswith(TEMPORARY_SUFFIX)
 
 

@@ -1,7 +1,8 @@
 """How a workspace begins: claimed exclusively, built out of sight, then given its name."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from workspace_kit import storage
@@ -11,6 +12,8 @@ from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json
 from workspace_kit.layout.names import Workspace
 from workspace_kit.plain_yaml import dump_yaml
+
+BUILDING = ".building"
 
 
 def create_workspace(
@@ -30,10 +33,10 @@ def create_workspace(
         A workspace of that id exists; it stays as it is.
     """
     workspace = Workspace(root, names.new_workspace_id(now) if name is None else name)
-    hidden = Path(root, f".{workspace.id}.building")
+    hidden = Path(root, f".{workspace.id}{BUILDING}")
     text = config if isinstance(config, str) else dump_yaml(dict(config))
     storage.make_folder(root)
-    with storage.locked(_lock(root)):
+    with changing_names(root):
         if workspace.path.exists():
             raise NameInvalid(
                 str(workspace.path),
@@ -51,12 +54,17 @@ def create_workspace(
             sync=sync,
         )
         storage.replace(names.METADATA.path(hidden, "execution_log"), encode_json([]), sync=sync)
+        if sync:
+            storage.sync_folder(hidden)
         storage.rename(hidden, workspace.path)
         if sync:
             storage.sync_folder(root)
     return workspace
 
 
-def _lock(root: Path) -> Path:
+@contextmanager
+def changing_names(root: Path) -> Iterator[None]:
+    """Be the only one that gives workspaces of a root their names."""
     storage.make_folder(root / names.DERIVED)
-    return root / names.DERIVED / "create.lock"
+    with storage.locked(root / names.DERIVED / "create.lock"):
+        yield

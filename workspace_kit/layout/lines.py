@@ -24,6 +24,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MARK_SKIPPED = "a byte order mark, skipped"
 _CRLF_READ = "lines end in CRLF, read as LF"
 READ_ALL_THE_SAME = frozenset({MARK_SKIPPED, _CRLF_READ})
+TORN_TAIL = "no newline at the end"
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 MAX_LINE = 16 << 20
 EXCERPT = 80
@@ -100,7 +101,7 @@ def read_signals(data: bytes, *, workspace: str, trial_id: str, path: str, zone:
         rows, faults = _parse_lines(whole)
     faults += _oddities(data)
     if tail:
-        faults.append(Fault(whole.count(b"\n") + 1, len(whole), "no newline at the end", excerpt(tail)))
+        faults.append(Fault(whole.count(b"\n") + 1, len(whole), TORN_TAIL, excerpt(tail)))
     located, more = _locate(rows, zone)
     identity = (pl.lit(workspace).alias("workspace"), pl.lit(trial_id).alias("trial_id"))
     found = pl.DataFrame(
@@ -112,6 +113,27 @@ def read_signals(data: bytes, *, workspace: str, trial_id: str, path: str, zone:
         located.with_columns(*identity).select(TABLES["signals"].names),
         found.with_columns(identity[0], pl.lit(path).alias("path")).select(TABLES["faults"].names),
     )
+
+
+def salvage(data: bytes) -> tuple[bytes, int]:
+    """Return the lines that are records, byte for byte, and how many places had to be left out or parted.
+
+    Of two records glued together each half that is one gets a line of its own. Bytes behind the last newline
+    were never committed. A record of no meaning, such as an unknown action, stays: a person may correct it.
+    """
+    whole, tail = _split(data)
+    lines = [_records(line) for line in _lines(whole) if line.strip()]
+    good = [[piece for piece in pieces if _is_record(piece)] for pieces in lines]
+    damaged = sum(len(pieces) > 1 or not kept for pieces, kept in zip(lines, good, strict=True))
+    return b"".join(piece.strip() + b"\n" for kept in good for piece in kept), damaged + bool(tail)
+
+
+def _is_record(piece: bytes) -> bool:
+    try:
+        _record(piece)
+    except (ValueError, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _oddities(data: bytes) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ No other module holds a folder's or a file's name.
 import datetime as dt
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from workspace_kit.errors import NameInvalid
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 FOLDERS = ("signals", "performance", "analysis", "metadata", "checkpoints", "visualizations")
 DERIVED = ".workspace_kit"
+TRASH = ".trash"
+SET_ASIDE = "set_aside"
 UNKNOWN = "unknown"
 DEFAULT_ROOT = Path("results")
 REGIMES, TEST_REGIMES = "regimes", "validation_regimes"
@@ -49,6 +52,10 @@ def _kind(name: str, folder: str, stem: str, suffix: str) -> FileKind:
 
 
 _ANY = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+# Below the root, not in a workspace.
+ARCHIVE = _kind("archive", "archive", _ANY, ".tar.zst")
+# What a signal file was before it was repaired.
+ORIGINAL = _kind("original", "signals", rf"{_ANY}\.jsonl\.[1-9][0-9]*", ".damaged")
 VALIDATION_SIGNALS = _kind("validation_signals", "signals", r"validation_[A-Za-z0-9._-]{1,117}", ".jsonl")
 SIGNALS = _kind("signals", "signals", rf"(?!validation_){_ANY}", ".jsonl")
 TRIAL = _kind("trial", "performance", r"trial_[A-Za-z0-9._-]{1,122}", ".json")
@@ -69,6 +76,7 @@ PICTURE = _kind("picture", "visualizations", _ANY, ".png")
 PAGE = _kind("page", "visualizations", _ANY, ".html")
 
 KINDS = (
+    ORIGINAL,
     VALIDATION_SIGNALS,
     SIGNALS,
     TRIAL,
@@ -86,6 +94,29 @@ KINDS = (
     PICTURE,
     PAGE,
 )
+
+# What each phase of the main job is about to write, as patterns of paths within a workspace.
+PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
+    "phase_1": (
+        f"{SIGNALS.folder}/trial_*{SIGNALS.suffix}",
+        f"{TRIAL.folder}/trial_*{TRIAL.suffix}",
+        f"{SUMMARY.folder}/summary{SUMMARY.suffix}",
+        f"{ANALYSIS_TABLE.folder}/regimes{ANALYSIS_TABLE.suffix}",
+    ),
+    "phase_2": (f"{ANALYSIS.folder}/regime_optimal_params{ANALYSIS.suffix}",),
+    "phase_3": (
+        f"{ENSEMBLE.folder}/ensemble_trial_*{ENSEMBLE.suffix}",
+        f"{ANALYSIS.folder}/ensemble_weights{ANALYSIS.suffix}",
+        f"{ANALYSIS.folder}/overfitting{ANALYSIS.suffix}",
+        f"{ANALYSIS.folder}/{RETURN_CORRELATIONS}.*",
+        f"{ANALYSIS.folder}/{POSITION_CORRELATIONS}.*",
+    ),
+    "phase_4": (
+        f"{VALIDATION_SIGNALS.folder}/validation_*{VALIDATION_SIGNALS.suffix}",
+        f"{VALIDATION.folder}/validation_results{VALIDATION.suffix}",
+        f"{ANALYSIS_TABLE.folder}/returns{ANALYSIS_TABLE.suffix}",
+    ),
+}
 
 _RESULT_TYPES = {
     "signals": ("signals", ".jsonl"),

@@ -1,9 +1,11 @@
 """Bytes on disk to rows and faults: each file is checked after opening, read in one piece, never trusted."""
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +13,7 @@ import polars as pl
 
 from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
+from workspace_kit.layout.archive import read_manifest
 from workspace_kit.layout.documents import Row, read_document
 from workspace_kit.layout.lines import parse_json, read_signals, refuse_constant
 from workspace_kit.layout.names import Workspace
@@ -19,6 +22,7 @@ from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
 
 MAX_DOCUMENT = 64 << 20
+_PIECE = 1 << 18
 ORIGIN = "origin"
 T = TypeVar("T")
 _SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
@@ -37,7 +41,7 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
         if folder not in zones:
             zones[folder] = zone_of(folder)
         try:
-            readings = _read_file(workspace, kind, key, path, zones[folder])
+            readings = read_file(workspace, kind, key, path, zones[folder])
         except WorkspaceKitError as error:
             readings = {
                 "faults": [{"workspace": workspace, "path": path, "reason": error.found, "excerpt": ""}]
@@ -50,14 +54,24 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {name: _together(name, frames[name], rows[name]) for name in MIRRORED}
 
 
-def _read_file(
+def read_file(
     workspace: str, kind: str, key: str, path: str, zone: Zone
 ) -> Mapping[str, pl.DataFrame | list[Row]]:
+    """Read one file: the rows it adds to each table, faults among them.
+
+    Raises
+    ------
+    NotFound, FileDamaged
+        There is nothing, or nothing that may be opened; or no kind knows it.
+    """
     if kind == names.UNKNOWN:
         raise FileDamaged(
             path, found="what no workspace has in this place", expected="a known file", remedy="move it away"
         )
     is_signals = kind in _SIGNAL_KINDS
+    if kind == names.ARCHIVE.name:
+        told = read_manifest(Path(path))["facts"]
+        return {"facts": [{"workspace": workspace, "name": name, "value": told[name]} for name in told]}
     data = read_bytes(Path(path), at_most=None if is_signals else MAX_DOCUMENT)
     if is_signals:
         trial = names.trial_id(key)
@@ -150,6 +164,32 @@ def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
     FileDamaged
         A link, device or folder; more than ``at_most`` bytes; or the disk refuses.
     """
+    with _opened(path) as (descriptor, size):
+        if at_most is not None and size > at_most:
+            raise _unreadable(path, f"{size} bytes, more than {at_most}")
+        return _read(descriptor, size)
+
+
+def sha256_of(path: Path, *, length: int | None = None) -> str:
+    """Return the digest of a file's bytes, or of its first ones, without holding them all.
+
+    Raises
+    ------
+    NotFound, FileDamaged
+        As `read_bytes`.
+    """
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    with _opened(path) as (descriptor, size):
+        position, end = 0, size if length is None else min(size, length)
+        while position < end and (count := os.preadv(descriptor, [buffer[: end - position]], position)):
+            digest.update(buffer[:count])
+            position += count
+    return digest.hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, int]]:
+    """Open a regular file for reading: its descriptor and its size."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
@@ -162,9 +202,7 @@ def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise _unreadable(path, "not a regular file")
-        if at_most is not None and status.st_size > at_most:
-            raise _unreadable(path, f"{status.st_size} bytes, more than {at_most}")
-        return _read(descriptor, status.st_size)
+        yield descriptor, status.st_size
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
     finally:

@@ -129,7 +129,7 @@ def log_event(
     workspace: Workspace,
     *,
     at: dt.datetime,
-    phase: str,
+    phase: str | None,
     event: str,
     trial_id: str | None,
     detail: str | Mapping[str, object],
@@ -137,7 +137,10 @@ def log_event(
     """Add one event to ``metadata/execution_log.json``; ``detail`` is words, or facts by name."""
     entry = {"at": clock.text(at), "phase": phase, "event": event, "trial_id": trial_id, "detail": detail}
     path = _inside(workspace.file(names.METADATA, "execution_log"))
-    storage.replace(path, encode_json([*log_of(workspace), entry]), sync=False)
+    storage.make_folder(path.parent)
+    # Other files rest on the log, so that it must outlive a loss of power; two events at once are both kept.
+    with storage.held(path.parent, wait=True):
+        storage.replace(path, encode_json([*log_of(workspace), entry]), sync=True)
 
 
 def _inside(path: Path) -> Path:

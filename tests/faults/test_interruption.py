@@ -1,0 +1,210 @@
+"""R11: a run that is stopped anywhere, and resumed, ends in the bytes of one that nobody stopped."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import workspace_kit as wk
+from workspace_kit import storage
+from workspace_kit.flows import discovery, run
+
+ID = "workflow_tiny"
+RESULTS = ("signals", "performance", "analysis")
+PICTURES = ("visualizations",)
+COMMAND = [sys.executable, "-c", "from workspace_kit.cli import main; main()"]
+NOT_FOUND = 3
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing after it reaches the disk."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_process(epoch) -> Iterator[None]:
+    """Run trials in this process, where a test can stop them, and draw no page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(discovery, "each", serially)
+        patch.setattr(run, "write_report", lambda _workspace: None)
+        yield
+
+
+def serially(function, items, *, shared, **_rest):
+    """Do in this process what workers would do."""
+    return (function(shared, each) for each in items)
+
+
+@pytest.fixture(scope="module")
+def golden(tiny, tmp_path_factory, in_process) -> tuple[dict[str, bytes], list[tuple[str, Path]]]:
+    """Files of a run that nobody stopped, and every change of the disk that it made."""
+    operations: list[tuple[str, Path]] = []
+    with storage.watch_operations(lambda operation, path: operations.append((operation, path))):
+        workspace = wk.run_workflow(tiny, root=tmp_path_factory.mktemp("golden"), workspace_id=ID, workers=1)
+    return contents(workspace.path, *RESULTS), operations
+
+
+def contents(workspace: Path, *folders: str) -> dict[str, bytes]:
+    """Every file of some folders by name; what a dead writer left unfinished is hidden, and no content."""
+    return {
+        str(path.relative_to(workspace)): path.read_bytes()
+        for folder in folders
+        for path in sorted((workspace / folder).iterdir())
+        if not path.name.startswith(".")
+    }
+
+
+def stopped(tiny: Path, root: Path, *, before: int) -> bool:
+    """Run until an operation on the disk, and no further; false where it was done before that."""
+    count = 0
+
+    def watch(_operation: str, _path: Path) -> None:
+        nonlocal count
+        count += 1
+        if count > before:
+            raise Killed
+
+    try:
+        with storage.watch_operations(watch):
+            wk.run_workflow(tiny, root=root, workspace_id=ID, workers=1)
+    except Killed:
+        return True
+    return False
+
+
+def resumed(tiny: Path, root: Path) -> dict[str, bytes]:
+    """Go on, or begin where nothing was begun, and return what there is in the end."""
+    if (root / ID).is_dir():
+        wk.resume_run(ID, root, workers=1)
+    else:
+        wk.run_workflow(tiny, root=root, workspace_id=ID, workers=1)
+    return contents(root / ID, *RESULTS)
+
+
+def in_trials(operations: list[tuple[str, Path]]) -> list[int]:
+    """Numbers of the operations from the first file of a trial to the first after the last."""
+    found = [number for number, (_, path) in enumerate(operations) if "trial_" in path.name]
+    phase_1 = [number for number in found if "ensemble" not in operations[number][1].name]
+    return list(range(phase_1[0], phase_1[-1] + 2))
+
+
+@pytest.mark.faults
+def test_r11_resumed_is_uninterrupted(golden, tiny, tmp_path):
+    expected, operations = golden
+    inside = in_trials(operations)
+    everywhere = range(0, len(operations), 16)
+    points = sorted({*inside, *everywhere})
+    for point in points:
+        root = tmp_path / str(point)
+        assert stopped(tiny, root, before=point)
+        assert resumed(tiny, root) == expected, f"stopped before {operations[point]}"
+    print(f"R11: {len(points)} of {len(operations)} operations, all equal")  # noqa: T201 - the figure
+
+
+@pytest.mark.faults
+def test_r11_stopped_again_while_it_resumes(golden, tiny, tmp_path):
+    expected, operations = golden
+    inside = in_trials(operations)
+    chance = random.Random(11)  # noqa: S311 - repeatable moments
+    for number in range(12):
+        root = tmp_path / str(number)
+        assert stopped(tiny, root, before=chance.choice(inside))
+        for _ in range(2):
+            with storage.watch_operations(killing_after(chance.randrange(1, 60))), pytest.raises(Killed):
+                wk.resume_run(ID, root, workers=1)
+        assert resumed(tiny, root) == expected
+    print("R11: 12 runs stopped three times, all equal")  # noqa: T201 - the figure
+
+
+def killing_after(operations: int) -> Callable[[str, Path], None]:
+    """Refuse the disk after so many operations."""
+    count = 0
+
+    def watch(_operation: str, _path: Path) -> None:
+        nonlocal count
+        count += 1
+        if count > operations:
+            raise Killed
+
+    return watch
+
+
+def command(*arguments: str, root: Path) -> subprocess.Popen[str]:
+    """Begin one command as a person would, in a session of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(wk.__file__).parents[1])}
+    return subprocess.Popen(
+        [*COMMAND, *arguments, "--results", str(root), "--workers", "2", "--quiet"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def whole(tiny: Path, root: Path) -> tuple[dict[str, bytes], float]:
+    """Return the files of an uninterrupted command, pages too, and how long it took."""
+    begun = time.monotonic()
+    process = command("run", str(tiny), "--id", ID, root=root)
+    _, message = process.communicate(timeout=300)
+    assert process.returncode == 0, message
+    return contents(root / ID, *RESULTS, *PICTURES), time.monotonic() - begun
+
+
+def killed(tiny: Path, root: Path, *, when: Callable[[], bool]) -> bool:
+    """Begin the command and kill it at some moment; whether that came before its end."""
+    process = command("run", str(tiny), "--id", ID, root=root)
+    while not when() and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+def killed_and_resumed(tiny: Path, root: Path, *, after: float) -> tuple[bool, dict[str, bytes]]:
+    """Kill the command after some seconds, go on; returns whether the kill came in time, and the files."""
+    moment = time.monotonic() + after
+    was_killed = killed(tiny, root, when=lambda: time.monotonic() > moment)
+    process = command("resume", ID, root=root)
+    _, message = process.communicate(timeout=300)
+    if process.returncode == NOT_FOUND:
+        process = command("run", str(tiny), "--id", ID, root=root)
+        _, message = process.communicate(timeout=300)
+    assert process.returncode == 0, message
+    return was_killed, contents(root / ID, *RESULTS, *PICTURES)
+
+
+def kills(tiny: Path, place: Path, *, count: int, seed: int) -> int:
+    """Kill the command at random moments; returns how many kills came before its end."""
+    expected, seconds = whole(tiny, place / "whole")
+    chance = random.Random(seed)  # noqa: S311 - repeatable moments
+    moments = [chance.uniform(0.1, 1.0) * seconds for _ in range(count)]
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(
+            pool.map(
+                lambda each: killed_and_resumed(tiny, place / str(each[0]), after=each[1]), enumerate(moments)
+            )
+        )
+    different = [number for number, (_, files) in enumerate(ended) if files != expected]
+    assert different == []
+    return sum(was_killed for was_killed, _ in ended)
+
+
+def test_a_killed_command_resumes_to_the_bytes_of_a_whole_one(golden, tiny, tmp_path):
+    first = tmp_path / ID / "performance" / "trial_0.json"
+    assert killed(tiny, tmp_path, when=first.exists)
+    assert not (tmp_path / ID / "checkpoints" / "phase_4_complete.checkpoint").exists()
+    assert resumed(tiny, tmp_path) == golden[0]
+
+
+@pytest.mark.faults
+def test_r11_kill_9_on_the_command(tiny, tmp_path, epoch):
+    in_time = kills(tiny, tmp_path, count=50, seed=9)
+    print(f"R11: 50 x kill -9 at random moments, {in_time} before the end, 50 equal")  # noqa: T201
+    assert in_time >= 25

@@ -1,0 +1,312 @@
+"""Whatever interrupts a run, `resume` ends in the same bytes; whatever changed meanwhile is named first."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import workspace_kit as wk
+from workspace_kit import storage
+from workspace_kit.errors import FileDamaged, NewerFormat, PriceError, UsageError, WorkspaceCorruptedError
+from workspace_kit.flows import discovery, resume, run
+from workspace_kit.layout import checkpoint, names, reader
+
+RESULTS = ("signals", "performance", "analysis")
+ID = "workflow_tiny"
+COMMAND = [sys.executable, "-c", "from workspace_kit.cli import main; main()"]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing after it reaches the disk."""
+
+
+def killing(at: int):
+    """Refuse the disk from operation ``at`` on."""
+    count = 0
+
+    def watch(_operation: str, _path: Path) -> None:
+        nonlocal count
+        count += 1
+        if count > at:
+            raise Killed
+
+    return watch
+
+
+@pytest.fixture
+def in_process(monkeypatch, epoch):
+    """Run trials in this process, where a test can stop them, dated alike, and draw no page."""
+    monkeypatch.setattr(
+        discovery, "each", lambda function, items, *, shared, **_rest: (function(shared, it) for it in items)
+    )
+    monkeypatch.setattr(run, "write_report", lambda _workspace: None)
+
+
+def contents(workspace: Path, *folders: str) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(workspace)): path.read_bytes()
+        for folder in folders
+        for path in sorted((workspace / folder).iterdir())
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def started(tiny: Path, root: Path, until: str = "phase_4") -> Path:
+    return wk.run_workflow(tiny, root=root, workspace_id=ID, workers=1, until=until).path
+
+
+@pytest.fixture(scope="session")
+def golden(tiny, tmp_path_factory, epoch):
+    """Folder of an uninterrupted run, and every change of the disk that it made."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(
+        discovery, "each", lambda function, items, *, shared, **_rest: (function(shared, it) for it in items)
+    )
+    patch.setattr(run, "write_report", lambda _workspace: None)
+    operations: list[tuple[str, Path]] = []
+    with storage.watch_operations(lambda operation, path: operations.append((operation, path))):
+        workspace = started(tiny, tmp_path_factory.mktemp("golden"))
+    patch.undo()
+    return workspace, operations
+
+
+@pytest.fixture
+def copy(golden, tmp_path):
+    """Return a copy of the uninterrupted run, to do harm to."""
+    return Path(shutil.copytree(golden[0], tmp_path / "copy" / ID))
+
+
+def trial_boundaries(operations: list[tuple[str, Path]]) -> list[int]:
+    """Numbers of the operations that put a trial's file in place, and of those just after."""
+    places = [
+        number
+        for number, (operation, path) in enumerate(operations)
+        if operation == "replace" and path.name.startswith("trial_")
+    ]
+    return sorted({each + after for each in places for after in (0, 1)})
+
+
+def interrupted(tiny: Path, root: Path, *, at: int) -> Path:
+    with pytest.raises(Killed), storage.watch_operations(killing(at)):
+        started(tiny, root)
+    return root / ID
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_run_killed_at_a_trial_boundary_resumes_to_the_same_bytes(golden, tiny, tmp_path, in_process, part):
+    boundaries = trial_boundaries(golden[1])
+    workspace = interrupted(tiny, tmp_path, at=boundaries[part * len(boundaries) // 4])
+    wk.resume_run(ID, tmp_path, workers=1)
+    assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
+    assert wk.verify_workspace(workspace)["verdict"].is_in(["ok", "may change"]).all()
+
+
+def test_complete_trials_are_not_run_again(tiny, golden, tmp_path, in_process, monkeypatch):
+    boundaries = trial_boundaries(golden[1])
+    interrupted(tiny, tmp_path, at=boundaries[-1])
+    tried = []
+    honest = discovery.run_trial
+    monkeypatch.setattr(
+        discovery, "run_trial", lambda setting, it: tried.append(it.number) or honest(setting, it)
+    )
+    wk.resume_run(ID, tmp_path, workers=1)
+    log = json.loads((tmp_path / ID / "metadata" / "execution_log.json").read_text())
+    assert tried == []
+    assert [each["event"] for each in log if each["event"] == "resumed"] == ["resumed"]
+
+
+def test_signals_of_a_trial_without_its_document_are_set_aside_not_deleted(
+    golden, tiny, tmp_path, in_process
+):
+    first = next(
+        number
+        for number, (operation, path) in enumerate(golden[1])
+        if operation == "replace" and path.name == "trial_2.jsonl"
+    )
+    workspace = interrupted(tiny, tmp_path, at=first + 1)
+    half = (workspace / "signals" / "trial_2.jsonl").read_bytes()
+    resumed = wk.resume_run(ID, tmp_path, workers=1)
+    aside = workspace / "checkpoints" / "set_aside" / "0" / "signals" / "trial_2.jsonl"
+    assert aside.read_bytes() == half
+    assert any("signals/trial_2.jsonl" in each for each in resumed.remarks)
+    with wk.open_catalog(tmp_path) as catalog:
+        assert catalog.sql("select count(*) as n from faults")["n"].item() == 0
+
+
+def test_from_a_phase_on_everything_later_is_repeated_to_the_same_bytes(copy, golden, in_process):
+    before = contents(copy, "checkpoints")
+    resumed = wk.resume_run(copy, start="phase_3", workers=1)
+    assert list(resumed.phases) == ["phase_3", "phase_4"]
+    assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
+    aside = copy / "checkpoints" / "set_aside" / "2"
+    name = "checkpoints/phase_4_complete.checkpoint"
+    assert (aside / name).read_bytes() == before[name]
+    assert (aside / "analysis" / "ensemble_weights.json").exists()
+
+
+def test_from_the_first_phase_on_every_trial_is_repeated(copy, golden, in_process):
+    resumed = wk.resume_run(copy, start="phase_1", workers=1)
+    assert list(resumed.phases) == ["phase_1", "phase_2", "phase_3", "phase_4"]
+    assert (copy / "checkpoints" / "set_aside" / "0" / "performance" / "trial_0.json").exists()
+    assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_a_phase_that_was_not_reached_cannot_be_begun_with(tiny, tmp_path, in_process):
+    workspace = started(tiny, tmp_path, until="phase_1")
+    with pytest.raises(UsageError, match="one of phase_1, phase_2"):
+        wk.resume_run(workspace, start="phase_3")
+    with pytest.raises(UsageError, match="'phase_9'"):
+        wk.resume_run(workspace, start="phase_9")
+
+
+def test_until_and_resume_make_one_whole_run(tiny, golden, tmp_path, in_process):
+    workspace = started(tiny, tmp_path, until="phase_2")
+    assert not (workspace / "analysis" / "ensemble_weights.json").exists()
+    assert list(wk.resume_run(workspace, workers=1).phases) == ["phase_3", "phase_4"]
+    assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_a_changed_file_stops_the_resume_and_nothing_is_touched(copy, in_process):
+    path = copy / "performance" / "trial_1.json"
+    path.write_text(path.read_text().replace('"ok"', '"OK"'))
+    (copy / "analysis" / "regimes.csv").unlink()
+    before = contents(copy, *names.FOLDERS)
+    with pytest.raises(WorkspaceCorruptedError) as caught:
+        wk.resume_run(copy)
+    assert "performance/trial_1.json modified" in str(caught.value)
+    assert "analysis/regimes.csv deleted" in str(caught.value)
+    assert contents(copy, *names.FOLDERS) == before
+
+
+def test_an_accepted_change_makes_later_phases_stale_and_resume_repeats_them(copy, golden, in_process):
+    path = copy / "analysis" / "regime_optimal_params.json"
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    edited = path.read_bytes()
+    accepted = wk.accept_change(copy, path, reason="one line is enough")
+    assert list(accepted.stale) == ["phase_3", "phase_4"]
+    event = json.loads((copy / "metadata" / "execution_log.json").read_text())[-1]
+    assert (event["event"], event["detail"]["reason"]) == ("accepted", "one line is enough")
+    assert event["detail"]["who"]
+    resumed = wk.resume_run(copy, workers=1)
+    assert list(resumed.phases) == ["phase_3", "phase_4"]
+    assert path.read_bytes() == edited
+    assert list(wk.resume_run(copy, workers=1).phases) == []
+    name = "performance/validation_results.json"
+    assert (copy / name).exists()
+
+
+def test_an_accepted_configuration_makes_everything_stale(copy, in_process):
+    config = copy / "metadata" / "config.yaml"
+    config.write_text(config.read_text().replace("cost_bps: 10.0", "cost_bps: 50.0"))
+    assert "cost_bps: 50.0" in config.read_text()
+    accepted = wk.accept_change(copy, "metadata/config.yaml", reason="dearer broker")
+    assert list(accepted.stale) == ["phase_1", "phase_2", "phase_3", "phase_4"]
+    before = (copy / "performance" / "trial_0.json").read_bytes()
+    resumed = wk.resume_run(copy, workers=1)
+    assert len(resumed.phases) == 4
+    assert (copy / "performance" / "trial_0.json").read_bytes() != before
+
+
+def test_a_damaged_checkpoint_stops_and_fallback_goes_back(copy, golden, in_process):
+    path = copy / "checkpoints" / "phase_4_complete.checkpoint"
+    path.write_text(path.read_text().replace("validation", "validatiom", 1))
+    with pytest.raises(WorkspaceCorruptedError, match=r"phase_4_complete.checkpoint checkpoint damaged"):
+        wk.resume_run(copy)
+    resumed = wk.resume_run(copy, fallback=True, workers=1)
+    assert "Gone back to phase_3" in resumed.remarks[0]
+    assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_fallback_goes_behind_files_that_changed(copy, golden, in_process):
+    (copy / "performance" / "validation_results.json").write_text("{}")
+    resumed = wk.resume_run(copy, fallback=True, workers=1)
+    assert list(resumed.phases) == ["phase_4"]
+    assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_a_newer_format_is_refused(copy):
+    path = copy / "checkpoints" / "phase_4_complete.checkpoint"
+    content = json.loads(path.read_text())
+    content = {**{key: each for key, each in content.items() if key != "digest"}, "format": 2}
+    sealed = {**content, "digest": checkpoint._seal(content)}
+    path.write_bytes(checkpoint.encode_json(sealed))
+    with pytest.raises(NewerFormat, match="checkpoint format 2"):
+        wk.resume_run(copy)
+
+
+def test_other_prices_stop_unless_they_are_accepted(tiny, tmp_path, in_process, monkeypatch):
+    workspace = started(tiny, tmp_path, until="phase_1")
+    honest = resume.load_market
+
+    def other(config, *, folder):
+        market = honest(config, folder=folder)
+        object.__setattr__(market, "digest", "0" * 64)
+        return market
+
+    monkeypatch.setattr(resume, "load_market", other)
+    with pytest.raises(PriceError, match="--accept-new-prices"):
+        wk.resume_run(workspace)
+    resumed = wk.resume_run(workspace, accept_new_prices=True, workers=1)
+    assert any("Prices changed after phase_1" in each for each in resumed.remarks)
+    made = json.loads((workspace / "metadata" / "environment.json").read_text())
+    assert "Prices changed after phase_1" in made["warnings"][-1]
+    assert list(wk.resume_run(workspace).phases) == []
+
+
+def test_failed_trials_are_repeated_only_when_asked(tiny, golden, tmp_path, in_process, monkeypatch):
+    honest = discovery.run_trial
+
+    def fail_once(setting, candidate):
+        broken = candidate._replace(function="nowhere:none")
+        return honest(setting, broken if candidate.number == 1 else candidate)
+
+    monkeypatch.setattr(discovery, "run_trial", fail_once)
+    workspace = started(tiny, tmp_path, until="phase_1")
+    assert json.loads((workspace / "performance" / "trial_1.json").read_text())["status"] == "failed"
+    monkeypatch.setattr(discovery, "run_trial", honest)
+    wk.resume_run(workspace, workers=1)
+    assert json.loads((workspace / "performance" / "trial_1.json").read_text())["status"] == "failed"
+    resumed = wk.resume_run(workspace, retry_failed=True, workers=1)
+    assert "1 failed trial(s)" in resumed.remarks[0]
+    assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_an_unreadable_file_stops_the_resume(copy, monkeypatch):
+    path = copy / "analysis" / "regimes.csv"
+    honest = reader.os.open
+
+    def refuse(name, flags, *mode, **more):
+        if str(name) == str(path):
+            raise OSError(5, "Input/output error")
+        return honest(name, flags, *mode, **more)
+
+    monkeypatch.setattr(reader.os, "open", refuse)
+    with pytest.raises(FileDamaged, match=r"analysis/regimes.csv unreadable \(EIO"):
+        wk.resume_run(copy)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(wk.__file__).parents[1])}
+
+
+def test_ctrl_c_leaves_a_workspace_that_resumes_and_says_how(tiny, tmp_path, epoch):
+    arguments = [*COMMAND, "run", str(tiny), "--results", str(tmp_path), "--id", ID, "--workers", "1"]
+    process = subprocess.Popen(
+        arguments, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    marker = tmp_path / ID / "checkpoints" / "phase_1.started"
+    deadline = time.monotonic() + 60
+    while not marker.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130, message
+    assert f"Go on with: workspace-kit resume {ID} --results {tmp_path}" in message
+    assert "Traceback" not in message
+    assert wk.verify_workspace(ID, tmp_path)["verdict"].is_in(["ok", "may change", "partial output"]).all()

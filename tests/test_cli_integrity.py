@@ -1,0 +1,112 @@
+"""`verify`, `accept` and `resume` as a person types them: what they say, and with which exit code."""
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from workspace_kit import cli
+from workspace_kit.layout import checkpoint
+
+
+@pytest.fixture
+def command(capfd, monkeypatch, tmp_path):
+    """Run one command in a folder with a copy of the example's run: exit code, output, messages."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["workspace-kit", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capfd.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def copy(example, tmp_path):
+    return shutil.copytree(example, tmp_path / "results" / example.name)
+
+
+def test_an_untouched_workspace_verifies_without_a_table(command, copy):
+    code, out, err = command("verify", copy.name)
+    assert (code, out) == (0, "")
+    assert err.endswith(" ok, 4 may change\n")
+    code, out, _ = command("verify", copy.name, "--deep", "--format", "json")
+    assert code == 0
+    assert {row["verdict"] for row in json.loads(out)} == {"ok", "may change"}
+
+
+def test_changes_are_a_table_a_count_and_exit_code_4(command, copy):
+    (copy / "performance" / "trial_3.json").write_text("{}")
+    (copy / "signals" / "trial_2.jsonl").unlink()
+    code, out, err = command("verify", copy.name)
+    assert code == 4
+    assert "performance/trial_3.json" in out
+    assert "trial_1.json" not in out
+    assert "1 deleted, 1 truncated" in err
+    assert "WorkspaceCorruptedError: " in err
+    code, _, err = command("resume", copy.name)
+    assert code == 4
+    assert "performance/trial_3.json truncated" in err
+
+
+def test_what_the_disk_refuses_is_exit_code_5(command, copy):
+    (copy / "metadata" / "execution_log.json").write_text("[{")
+    code, _, err = command("verify", copy.name)
+    assert code == 5
+    assert "metadata/execution_log.json unreadable" in err
+
+
+def test_a_later_format_is_exit_code_6(command, copy):
+    path = copy / "checkpoints" / "phase_4_complete.checkpoint"
+    content = {key: each for key, each in json.loads(path.read_text()).items() if key != "digest"}
+    content["format"] = 99
+    path.write_bytes(checkpoint.encode_json({**content, "digest": checkpoint._seal(content)}))
+    for name in ("verify", "resume"):
+        code, _, err = command(name, copy.name)
+        assert code == 6
+        assert "use a newer workspace-kit" in err
+
+
+def test_a_change_is_accepted_once_with_a_reason(command, copy):
+    path = copy / "analysis" / "ensemble_weights.json"
+    path.write_text(path.read_text() + "\n")
+    assert command("accept", copy.name, "analysis/ensemble_weights.json")[0] == 2
+    code, out, _ = command("accept", copy.name, str(path), "--reason", "a line more")
+    assert code == 0
+    assert out == "Accepted analysis/ensemble_weights.json; stale, `resume` repeats them: phase_4\n"
+    code, out, _ = command("verify", copy.name)
+    assert code == 0
+    assert "accepted" in out
+    assert "a line more" in out
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "message"),
+    [
+        ("analysis/nothing.json", 3, "no file 'analysis/nothing.json'"),
+        ("../../etc/passwd", 3, "no file"),
+        ("analysis/regimes.csv", 2, "nothing to accept"),
+        ("metadata/execution_log.json", 2, "nothing to accept"),
+    ],
+)
+def test_what_did_not_change_cannot_be_accepted(command, copy, path, code, message):
+    ended, _, err = command("accept", copy.name, path, "--reason", "why not")
+    assert ended == code
+    assert message in err
+
+
+def test_resume_of_a_complete_workspace_says_where_the_report_is(command, copy):
+    code, out, err = command("resume", copy.name, "--workers", "1", "--quiet")
+    assert (code, err) == (0, "")
+    assert out == f"Report: results/{copy.name}/visualizations/report.html\n"
+
+
+@pytest.mark.parametrize("name", ["resume", "verify", "accept"])
+def test_the_commands_explain_themselves_with_an_example(command, name):
+    code, out, _ = command(name, "--help")
+    assert code == 0
+    assert "Example:" in out

@@ -1,0 +1,144 @@
+"""Go on with a workspace that was interrupted or changed, or repeat it from some phase on."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workspace_kit import storage
+from workspace_kit.errors import NotFound, PriceError
+from workspace_kit.flows.discovery import candidates_of
+from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.market import Market, load_market
+from workspace_kit.flows.plan import Plan, Wish, clear, plan_resume
+from workspace_kit.flows.run import carry_out, default_workers
+from workspace_kit.flows.studies import open_workspace
+from workspace_kit.flows.trip import Reporter, Trip, now, silent, wall_clock
+from workspace_kit.layout import names
+from workspace_kit.layout.documents import encode_document
+from workspace_kit.layout.lease import leased
+from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
+from workspace_kit.layout.reader import document_of, read_bytes
+from workspace_kit.layout.trials import complete_trials
+from workspace_kit.layout.verify import ACCEPT_EVENT
+from workspace_kit.layout.writer import log_event
+from workspace_kit.schema import PHASES
+from workspace_kit.workflow_file import parse_config
+
+_HEAD = ("schema_version", "written_at")
+
+
+class Resumed(NamedTuple):
+    """A workspace that was resumed, the phases that ran, and what was decided and set aside before."""
+
+    workspace: Workspace
+    phases: Sequence[str]
+    remarks: Sequence[str]
+
+
+def resume_run(
+    name: Path | str | Workspace,
+    root: Path | str = DEFAULT_ROOT,
+    *,
+    start: str | None = None,
+    retry_failed: bool = False,
+    fallback: bool = False,
+    accept_new_prices: bool = False,
+    workers: int | None = None,
+    reporter: Reporter = silent,
+) -> Resumed:
+    """Go on after the last completed phase: complete trials stay, what else is half done is set aside.
+
+    ``start`` repeats from that phase on; ``retry_failed`` repeats the trials that failed and all that rests
+    on them; ``fallback`` goes back where the last checkpoint is damaged, or files it covers are; with
+    ``accept_new_prices`` the remaining phases use prices that differ from those of the beginning. It ends in
+    the same bytes as a run that nothing interrupted.
+
+    Raises
+    ------
+    WorkspaceCorruptedError, FileDamaged, NewerFormat
+        Files changed since their checkpoint, cannot be read, or are of a later version; nothing was touched.
+    PriceError
+        The prices are others by now.
+    UsageError
+        ``start`` is no phase or comes too early; or another process holds the workspace.
+    """
+    workspace = open_workspace(name, root)
+    with leased(workspace):
+        plan = plan_resume(workspace, Wish(start, retry_failed, fallback))
+        path = workspace.file(names.CONFIG, "config")
+        config = parse_config(read_bytes(path).decode("utf-8", "replace"), where=str(path))
+        made = _environment(workspace)
+        folder = Path(made["config_folder"])
+        market = load_market(config, folder=folder)
+        candidates_of(config, folder=folder)
+        if market.digest != made["prices"]["digest"]:
+            plan = _with_new_prices(workspace, plan, made, market, accept=accept_new_prices)
+        moved = clear(workspace, plan)
+        remarks = [*plan.reasons, *([f"Set aside: {', '.join(moved)}."] if moved else [])]
+        journal = _journal(workspace, plan, {"after": plan.base, "reasons": plan.reasons, "set_aside": moved})
+        trip = Trip(workspace, config, folder, market, workers or default_workers(), reporter)
+        carry_out(trip, journal, plan.phases)
+    return Resumed(workspace, plan.phases, remarks)
+
+
+def _environment(workspace: Workspace) -> dict[str, Any]:
+    made = document_of(workspace.file(names.METADATA, "environment"))
+    prices = made.get("prices")
+    if (
+        not isinstance(made.get("config_folder"), str)
+        or not isinstance(prices, dict)
+        or "digest" not in prices
+    ):
+        raise NotFound(
+            str(workspace.path),
+            found="no record of the prices used",
+            expected="a workspace that `workspace-kit run` made",
+            remedy="go on with the program that wrote it",
+        )
+    return made
+
+
+def _journal(workspace: Workspace, plan: Plan, told: Mapping[str, object]) -> Journal:
+    journal = Journal.resumed(workspace)
+    journal.recall(complete_trials(workspace))
+    journal.phase = plan.phases[0] if plan.phases else PHASES[-1]
+    journal.note("resumed", told)
+    return journal
+
+
+def _with_new_prices(
+    workspace: Workspace, plan: Plan, made: Mapping[str, Any], market: Market, *, accept: bool
+) -> Plan:
+    """Return the plan where a person accepts other prices; a sweep half done is then repeated as a whole.
+
+    The log hears of the new environment record before it is written: whenever this is interrupted, the
+    record is as the log or as the checkpoint says.
+    """
+    before = made["prices"]["digest"]
+    if not accept:
+        raise PriceError(
+            market.source,
+            found=f"prices {market.digest}",
+            expected=f"those that the workspace was begun with, {before}",
+            remedy="restore them, or go on with --accept-new-prices",
+        )
+    remark = f"Prices changed after {plan.base}: {before} until then, {market.digest} since."
+    content = {
+        **{key: value for key, value in made.items() if key not in _HEAD},
+        "prices": {"source": market.source, "digest": market.digest},
+        "warnings": [*made.get("warnings", []), remark],
+    }
+    data = encode_document(content, written_at=now())
+    path = workspace.file(names.METADATA, "environment")
+    detail = {
+        "path": "/".join(path.parts[-2:]),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "who": "--accept-new-prices",
+        "reason": remark,
+        "after": PHASES[-1],
+    }
+    log_event(workspace, at=wall_clock(), phase=plan.base, event=ACCEPT_EVENT, trial_id=None, detail=detail)
+    storage.replace(path, data, sync=False)
+    done = plan.done if plan.chain.whole else frozenset[str]()
+    return plan._replace(done=done, reasons=[*plan.reasons, remark])

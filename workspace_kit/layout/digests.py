@@ -1,0 +1,70 @@
+"""Digests of files: from the disk, or remembered of files that cannot have changed since."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from workspace_kit import storage
+from workspace_kit.errors import StorageError, WorkspaceKitError
+from workspace_kit.layout import names
+from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.reader import document_of, sha256_of
+
+# A file that changed in the same instant in which it was looked at may change again unseen (git's racy rule).
+RACY_NS = 2_000_000_000
+
+
+class Digests:
+    """Digest of each file of a workspace, remembered by size, inode and both times of change.
+
+    ``deep`` reads every file again. What is remembered lies outside the workspace, beside the mirror; where
+    that cannot be written, nothing is.
+    """
+
+    def __init__(self, workspace: Workspace, *, deep: bool) -> None:
+        self._place = workspace.root / names.DERIVED / "digests" / f"{workspace.id}.json"
+        self._known: Mapping[str, Any] = {} if deep else _remembered(self._place)
+        self._seen: dict[str, list[object]] = {}
+
+    def of(self, path: Path, status: os.stat_result) -> str:
+        """Return the digest of a file whose status is known.
+
+        Raises
+        ------
+        NotFound, FileDamaged
+            It cannot be read.
+        """
+        name = "/".join(path.parts[-2:])
+        identity = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+        match self._seen.get(name) or self._known.get(name):
+            case [digest, known] if known == identity and isinstance(digest, str):
+                pass
+            case _:
+                digest = sha256_of(path)
+        self._seen[name] = [digest, identity]
+        return digest
+
+    def of_prefix(self, path: Path, length: int) -> str:
+        """Return the digest of a file's first bytes."""
+        return sha256_of(path, length=length)
+
+    def remember(self, *, now_ns: int) -> None:
+        """Keep the digests of the files that have been still for a while."""
+        still = {
+            name: [digest, identity]
+            for name, [digest, identity] in self._seen.items()
+            if isinstance(identity, list) and max(identity[2:]) < now_ns - RACY_NS
+        }
+        with suppress(StorageError):
+            storage.make_folder(self._place.parent)
+            storage.replace(self._place, json.dumps(still).encode(), sync=False)
+
+
+def _remembered(place: Path) -> dict[str, Any]:
+    try:
+        return document_of(place)
+    except WorkspaceKitError:
+        return {}
