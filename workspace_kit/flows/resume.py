@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from workspace_kit import storage
 from workspace_kit.errors import NotFound, PriceError
-from workspace_kit.flows.discovery import candidates_of
+from workspace_kit.flows.discovery import trials_of
 from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.looks import test_prices
 from workspace_kit.flows.market import Market, load_market
 from workspace_kit.flows.plan import Plan, Wish, clear, plan_resume
 from workspace_kit.flows.run import carry_out, default_workers
@@ -71,7 +72,7 @@ def resume_run(
         made = _environment(workspace)
         folder = Path(made["config_folder"])
         market = load_market(config, folder=folder)
-        candidates_of(config, folder=folder)
+        trials_of(market, folder=folder, root=workspace.root)
         if market.digest != made["prices"]["digest"]:
             plan = _with_new_prices(workspace, plan, made, market, accept=accept_new_prices)
         moved = clear(workspace, plan)
@@ -127,6 +128,7 @@ def _with_new_prices(
     content = {
         **{key: value for key, value in made.items() if key not in _HEAD},
         "prices": {"source": market.source, "digest": market.digest},
+        "test_prices": test_prices(market),
         "warnings": [*made.get("warnings", []), remark],
     }
     data = encode_document(content, written_at=now())

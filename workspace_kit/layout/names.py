@@ -101,7 +101,7 @@ PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
         f"{SIGNALS.folder}/trial_*{SIGNALS.suffix}",
         f"{TRIAL.folder}/trial_*{TRIAL.suffix}",
         f"{SUMMARY.folder}/summary{SUMMARY.suffix}",
-        f"{ANALYSIS_TABLE.folder}/regimes{ANALYSIS_TABLE.suffix}",
+        f"{ANALYSIS_TABLE.folder}/{REGIMES}{ANALYSIS_TABLE.suffix}",
     ),
     "phase_2": (f"{ANALYSIS.folder}/regime_optimal_params{ANALYSIS.suffix}",),
     "phase_3": (
@@ -115,6 +115,7 @@ PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
         f"{VALIDATION_SIGNALS.folder}/validation_*{VALIDATION_SIGNALS.suffix}",
         f"{VALIDATION.folder}/validation_results{VALIDATION.suffix}",
         f"{ANALYSIS_TABLE.folder}/returns{ANALYSIS_TABLE.suffix}",
+        f"{ANALYSIS_TABLE.folder}/{TEST_REGIMES}{ANALYSIS_TABLE.suffix}",
     ),
 }
 
