@@ -185,7 +185,7 @@ MUTATIONS = (
     Mutation(
         "trials not counted",
         "overfitting",
-        "expected_maximum_sharpe(trials_tried, deviation",
+        "luck_hurdle(trials_tried, deviation",
         "expected_maximum_sharpe(1, deviation",
         judged,
     ),

@@ -64,14 +64,18 @@ def trials_of(market: Market, *, folder: Path, root: Path) -> Sequence[Trial]:
 def _done(trip: Trip, wanted: Sequence[Trial]) -> dict[str, dict[str, Any]]:
     """Return the documents of complete trials that tried just what is wanted under their number."""
     complete = complete_trials(trip.workspace)
-    asked = {
-        names.trial_id(each.number): digest_of([each.strategy, dict(each.parameters)]) for each in wanted
-    }
+    asked = {names.trial_id(each.number): digest_of(_identity(each)) for each in wanted}
+    told = ("strategy", "parameters", "source")
     return {
         trial: document
         for trial, document in complete.items()
-        if asked.get(trial) == digest_of([document.get("strategy"), document.get("parameters")])
+        if asked.get(trial) == digest_of([document.get(name) for name in told])
     }
+
+
+def _identity(trial: Trial) -> list[object]:
+    source = trial.source if isinstance(trial, Inherited) else None
+    return [trial.strategy, dict(trial.parameters), source]
 
 
 def candidates_of(config: Config, *, folder: Path) -> list[Candidate]:
