@@ -123,7 +123,7 @@ def refuse(step: int) -> int:
                     _archive(root, True)
                 except WorkspaceKitError:
                     pass
-            if refuser.first is None:
+            if not refuser.refused:
                 return tried
             if (root / "w").exists() or (root / "archive" / "w.tar.zst").exists():
                 archived_or_there(root)

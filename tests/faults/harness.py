@@ -113,12 +113,12 @@ class Refuser(Counter):
     def __init__(self, at: int, number: int, *, forever: bool) -> None:
         super().__init__()
         self.at, self.number, self.forever = at, number, forever
-        self.first: tuple[str, Path] | None = None
+        self.refused: list[tuple[str, str]] = []
 
     def __call__(self, operation: str, path: Path) -> None:
         super().__call__(operation, path)
         if self.count == self.at or (self.forever and self.count > self.at):
-            self.first = self.first or (operation, path)
+            self.refused.append((operation, str(path)))
             raise OSError(self.number, os.strerror(self.number))
 
 
