@@ -34,7 +34,7 @@ def my_backtest(lookback: int) -> SimpleNamespace:
 
 
 def test_a_foreign_backtester_ends_in_a_report_in_fifteen_lines(tmp_path, monkeypatch, capsys):
-    (code,) = blocks("python")
+    code = blocks("python")[0]
     body = [line for line in code.splitlines() if line and not line.startswith("import")]
     assert len(body) <= 15
     monkeypatch.chdir(tmp_path)
@@ -43,6 +43,18 @@ def test_a_foreign_backtester_ends_in_a_report_in_fifteen_lines(tmp_path, monkey
     assert printed.index("trial_2") < printed.index("trial_1") < printed.index("trial_0")
     page = Path(printed.strip().splitlines()[-1])
     assert "my backtester" in page.read_text()
+
+
+def test_the_strategy_shown_runs_and_is_causal(small_text, tmp_path):
+    (tmp_path / "mine.py").write_text(blocks("python")[1])
+    shown = "{name: momentum, function: 'mine:momentum', parameters: {lookback: [3]}}"
+    start, end = small_text.index("strategies:"), small_text.index("search:")
+    (tmp_path / "workflow.yaml").write_text(
+        f"{small_text[:start]}strategies: [{shown}]\n\n{small_text[end:]}"
+    )
+    workspace = wk.run_workflow(tmp_path / "workflow.yaml", root=tmp_path, until="phase_1", workers=1)
+    (trial,) = wk.PerformanceReader().read_all_trials(workspace.path)
+    assert (trial["status"], trial["error"]) == ("ok", None)
 
 
 def test_both_commands_set_themselves_up_on_a_fresh_machine():

@@ -49,7 +49,9 @@ def watch_operations(watcher: Watcher) -> Iterator[None]:
 
 def make_folder(path: Path) -> None:
     """Make a folder and those above it; one that exists is fine."""
-    if not path.is_dir():
+    with _refusals("mkdir", path):
+        is_there = path.is_dir()
+    if not is_there:
         _operate("mkdir", path, lambda: path.mkdir(parents=True, exist_ok=True))
 
 

@@ -70,7 +70,7 @@ def sleep(folder, number):
 START = """
 import sys, sleepy
 from workspace_kit.flows.workers import each
-list(each(sleepy.sleep, [1, 2], shared=sys.argv[1], workers=2))
+list(each(sleepy.sleep, [1, 2], shared=sys.argv[1], workers=2, lost=str))
 """
 
 

@@ -226,7 +226,7 @@ def test_nothing_changed_nothing_read_and_nothing_written(filled: Root) -> None:
     with storage.watch_operations(lambda operation, path: seen.append(f"{operation} {path.name}")):
         second = filled.refresh()
     assert filled.read == []
-    assert seen == ["mkdir .workspace_kit", "open refresh.lock"]
+    assert seen == ["open refresh.lock"]
     assert (second.tables, second.signals) == (first.tables, first.signals)
 
 

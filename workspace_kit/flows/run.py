@@ -101,7 +101,7 @@ def carry_out(trip: Trip, journal: Journal, phases: Sequence[str]) -> None:
         for phase in phases:
             if STEPS[phase] is validate and (silent_ones := silent_on_test(trip)):
                 journal.note(NO_VALIDATION, f"no signal in the test period of {', '.join(silent_ones)}")
-                return
+                break
             with journal.during(phase):
                 write_marker(
                     workspace, phase, writes=names.PHASE_WRITES[phase], written_at=trip.now, sync=sync
