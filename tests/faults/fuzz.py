@@ -149,8 +149,8 @@ def feed(case: tuple[int, int]) -> dict[str, int]:
                 except WorkspaceKitError:
                     refused += 1
                 except Exception as error:
-                    Path(f"/tmp/fuzz-{name}").write_bytes(data)  # noqa: S108 - for whoever looks into it
-                    raise AssertionError(f"{name}, seed {seed}, round {number}: {error!r}") from error
+                    fed = f"{name}, seed {seed}, round {number}, {data[:200]!r}"
+                    raise AssertionError(f"{fed}: {error!r}") from error
                 assert time.process_time() - begun < SLOWEST_SECONDS, (name, seed, number)
             told[name] = refused
         return told
