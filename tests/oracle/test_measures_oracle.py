@@ -1,8 +1,9 @@
-"""Measures against empyrical-reloaded and scipy, on random portfolios of real stocks."""
+"""Measures against empyrical-reloaded and scipy, on random portfolios of real stocks and indexes."""
 
 import warnings
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -13,6 +14,9 @@ with warnings.catch_warnings():
     empyrical = pytest.importorskip("empyrical")
     datasets = pytest.importorskip("skfolio.datasets")
     stats = pytest.importorskip("scipy.stats")
+    arch_data = pytest.importorskip("arch.data")
+    pytest.importorskip("arch.data.sp500")
+    pytest.importorskip("arch.data.nasdaq")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
 
@@ -40,8 +44,18 @@ def referee(returns, periods_per_year, rate):
     }
 
 
-def test_measures_agree_with_empyrical_and_scipy():
-    daily = datasets.load_sp500_dataset().pct_change().dropna().to_numpy()
+def stocks():
+    return datasets.load_sp500_dataset()
+
+
+def indexes():
+    both = {name: getattr(arch_data, name).load()["Adj Close"] for name in ("sp500", "nasdaq")}
+    return pd.DataFrame(both)
+
+
+@pytest.mark.parametrize("source", [stocks, indexes])
+def test_measures_agree_with_empyrical_and_scipy(source):
+    daily = source().pct_change().dropna().to_numpy()
     rng = np.random.default_rng(0)
     largest = dict.fromkeys(referee(daily[:9, 0], 252, 0.0), 0.0)
     for _ in range(CONFIGURATIONS):
@@ -59,5 +73,5 @@ def test_measures_agree_with_empyrical_and_scipy():
         for name, expected in referee(returns, periods_per_year, rate).items():
             difference = abs(found[name] - expected) / max(1.0, abs(expected))
             largest[name] = max(largest[name], difference)
-    print({name: f"{difference:.1e}" for name, difference in largest.items()})  # noqa: T201
+    print(source.__name__, {name: f"{difference:.1e}" for name, difference in largest.items()})  # noqa: T201
     assert max(largest.values()) < TOLERANCE

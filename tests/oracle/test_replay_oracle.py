@@ -7,6 +7,7 @@ here. Without cost they must agree to rounding; with it, in and out of full posi
 import warnings
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -17,20 +18,27 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     vectorbt = pytest.importorskip("vectorbt")
     datasets = pytest.importorskip("skfolio.datasets")
+    arch_data = pytest.importorskip("arch.data")
+    pytest.importorskip("arch.data.sp500")
+    pytest.importorskip("arch.data.nasdaq")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
 
 CONFIGURATIONS = 200
 
 
-@pytest.fixture(scope="module")
-def closes():
-    return datasets.load_sp500_dataset()
+@pytest.fixture(scope="module", params=["stocks", "indexes"])
+def closes(request):
+    if request.param == "stocks":
+        return datasets.load_sp500_dataset()
+    both = pd.DataFrame({name: getattr(arch_data, name).load()["Adj Close"] for name in ("sp500", "nasdaq")})
+    # The referee leaves out orders below 1e-8 of a share: a share has to be small money.
+    return both / both.iloc[0]
 
 
 def draw(rng, closes, levels):
     """Random symbols over a random stretch, and targets that change now and then."""
-    length, width = int(rng.integers(20, 750)), int(rng.integers(1, 6))
+    length, width = int(rng.integers(20, 750)), int(rng.integers(1, min(6, closes.shape[1] + 1)))
     start = int(rng.integers(0, len(closes) - length))
     table = closes.iloc[start : start + length, rng.choice(closes.shape[1], width, replace=False)]
     targets = np.zeros((length, width))
