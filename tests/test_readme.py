@@ -46,8 +46,8 @@ def test_a_foreign_backtester_ends_in_a_report_in_fifteen_lines(tmp_path, monkey
 
 
 def test_the_strategy_shown_runs_and_is_causal(small_text, tmp_path):
-    (tmp_path / "mine.py").write_text(blocks("python")[1])
-    shown = "{name: momentum, function: 'mine:momentum', parameters: {lookback: [3]}}"
+    (tmp_path / "shown_in_readme.py").write_text(blocks("python")[1])
+    shown = "{name: momentum, function: 'shown_in_readme:momentum', parameters: {lookback: [3]}}"
     start, end = small_text.index("strategies:"), small_text.index("search:")
     (tmp_path / "workflow.yaml").write_text(
         f"{small_text[:start]}strategies: [{shown}]\n\n{small_text[end:]}"
