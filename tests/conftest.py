@@ -1,11 +1,13 @@
 """One run of the packaged example, shared by every test that only looks at it."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 import workspace_kit as wk
+from workspace_kit import cli
 from workspace_kit.layout.names import FOLDERS, Workspace
 from workspace_kit.workflow_file import example_text
 
@@ -58,6 +60,21 @@ def small(tmp_path_factory, epoch, small_text) -> Path:
     return wk.run_workflow(
         folder / "workflow.yaml", root=folder / "results", workspace_id="workflow_small", workers=1
     ).path
+
+
+@pytest.fixture
+def command(capfd, monkeypatch, tmp_path):
+    """Run one command in an empty folder: its exit code, output and messages."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["workspace-kit", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capfd.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture

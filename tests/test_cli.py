@@ -2,27 +2,10 @@
 
 import json
 import shutil
-import sys
 
 import pytest
 
-from workspace_kit import cli
 from workspace_kit.workflow_file import example_text
-
-
-@pytest.fixture
-def command(capfd, monkeypatch, tmp_path):
-    """Run one command in an empty folder: its exit code, output and messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workspace-kit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 def written(folder, text: str):

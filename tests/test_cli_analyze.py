@@ -1,29 +1,18 @@
 """The command `analyze`, and a run on other workspaces, as a person types them."""
 
-import sys
-
 import pytest
 
 from tests.flows.foreign import RULES, contents, write_foreign, write_prices
-from workspace_kit import cli
 
 
 @pytest.fixture
-def command(capfd, monkeypatch, tmp_path):
+def command(command, tmp_path):
     """Run one command in a folder with prices, rules and a workspace of another program."""
-    monkeypatch.chdir(tmp_path)
     write_prices(tmp_path)
     write_foreign(tmp_path / "results", "workflow_123", [3, 5], until=2009)
     (tmp_path / "rules.yaml").write_text(RULES)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workspace-kit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+    return command
 
 
 def test_analyze_says_what_it_wrote(command, tmp_path):

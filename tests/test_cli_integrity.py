@@ -2,27 +2,10 @@
 
 import json
 import shutil
-import sys
 
 import pytest
 
-from workspace_kit import cli
 from workspace_kit.layout import checkpoint
-
-
-@pytest.fixture
-def command(capfd, monkeypatch, tmp_path):
-    """Run one command in a folder with a copy of the example's run: exit code, output, messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workspace-kit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -2,34 +2,24 @@
 
 import json
 import os
-import sys
 
 import pytest
 
 import workspace_kit as wk
-from workspace_kit import cli
 
 LONG_AGO = 1_600_000_000
 
 
 @pytest.fixture
-def command(capfd, monkeypatch, tmp_path):
+def command(command, tmp_path):
     """Run one command in a folder with a finished workspace ``w``: its exit code, output and messages."""
-    monkeypatch.chdir(tmp_path)
     folder = wk.WorkspaceManager("results").create_workspace({"name": "mine"}, "w")
     wk.write_trial(folder, 0, parameters={}, metrics={"sharpe_ratio": 1.0})
     (folder / "signals" / "trial_0.jsonl").write_bytes(b'{"torn\n')
     for path in folder.rglob("*"):
         os.utime(path, (LONG_AGO, LONG_AGO))
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workspace-kit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+    return command
 
 
 def test_archive_and_restore_say_where(command, tmp_path):
