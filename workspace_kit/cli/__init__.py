@@ -1,0 +1,61 @@
+"""The commands: each a few lines over a flow, each error one line with its exit code."""
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from workspace_kit import terminal
+from workspace_kit.cli import keeping, questions, work
+from workspace_kit.errors import WorkspaceKitError
+
+app = typer.Typer(
+    help="Plain-file workspaces for trading-research sweeps.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+COMMANDS = (
+    work.run,
+    work.init,
+    questions.list_,
+    questions.show,
+    questions.compare,
+    work.analyze,
+    questions.sql,
+    questions.report,
+    work.resume,
+    keeping.verify,
+    keeping.accept,
+    keeping.repair,
+    keeping.pin,
+    keeping.archive,
+    keeping.restore,
+    keeping.clean,
+    keeping.doctor,
+)
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)
+
+
+@app.callback()
+def common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Plain-file workspaces for trading-research sweeps."""
+
+
+def main() -> None:
+    """Run one command; every expected failure is one line on standard error."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except BrokenPipeError:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        sys.exit(0)
+    except WorkspaceKitError as error:
+        if "--debug" in sys.argv:
+            raise
+        terminal.remark(f"{type(error).__name__}: {error}")
+        sys.exit(error.exit_code)
