@@ -53,18 +53,32 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A part of the workflow file."""
 
 
+class Columns(Section, frozen=True, omit_defaults=True):
+    """What a price file calls its columns, where it is not as they are called here."""
+
+    timestamp: str | None = None
+    symbol: str | None = None
+    close: str | None = None
+    open: str | None = None
+    high: str | None = None
+    low: str | None = None
+    volume: str | None = None
+
+
 class Data(Section, frozen=True):
     """Prices and the calendar they live in.
 
-    ``prices`` is a CSV, Parquet or JSONL file, long or wide, or ``sample:stocks``; ``timezone`` is where
-    naive times are read; ``close_time`` is when a bar dated without a time closes, in that zone;
-    ``periods_per_year`` is bars a year (252 daily, 12 monthly); ``benchmark`` is a symbol that is never
-    traded, null for the equal-weight index of the traded ones; ``symbols`` are the traded ones, or ``all``;
-    ``risk_free_rate`` is what cash would earn a year, for the Sharpe and Sortino ratios alone.
+    ``prices`` is a CSV, Parquet or JSONL file, long or wide, or ``sample:stocks``; ``columns`` says what that
+    file calls its columns; ``timezone`` is where naive times are read; ``close_time`` is when a bar dated
+    without a time closes, in that zone; ``periods_per_year`` is bars a year (252 daily, 12 monthly);
+    ``benchmark`` is a symbol that is never traded, null for the equal-weight index of the traded ones;
+    ``symbols`` are the traded ones, or ``all``; ``risk_free_rate`` is what cash would earn a year, for the
+    Sharpe and Sortino ratios alone.
     """
 
     prices: str
     periods_per_year: Positive
+    columns: Columns = Columns()
     timezone: str = "UTC"
     close_time: ClockTime = "23:59:59"
     benchmark: str | None = None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workspace_kit.config import Data
+from workspace_kit.config import Columns, Data
 from workspace_kit.errors import (
     ConfigError,
     FileDamaged,
@@ -248,6 +248,49 @@ def test_columns_that_are_neither_long_nor_wide_are_named(tmp_path: Path, header
     values = ",".join(["1"] * (header.count(",") + 1))
     with pytest.raises(SchemaMismatch, match="a column per symbol"):
         load(tmp_path, f"{header}\n{values}\n")
+
+
+FOREIGN = "Date,Ticker,Close,Adj Close\n2020-01-02,B,40,20\n2020-01-02,A,10,10\n2020-01-03,A,11,11\n"
+
+
+def test_a_long_file_with_foreign_headers_is_refused_with_the_mapping_that_reads_it(tmp_path: Path) -> None:
+    with pytest.raises(SchemaMismatch, match="'Ticker' holds no numbers") as error:
+        load(tmp_path, FOREIGN)
+    assert "`columns: {symbol: Ticker, close: Adj Close}` under data" in error.value.remedy
+
+
+def test_columns_say_what_a_file_calls_them_and_win_over_its_own_names(tmp_path: Path) -> None:
+    prices = load(tmp_path, FOREIGN, columns=Columns(symbol="Ticker", close="Adj Close"))
+    assert prices.frame.rows() == [(day(2), "A", 10.0), (day(3), "A", 11.0), (day(2), "B", 20.0)]
+
+
+def test_a_wide_file_may_call_its_times_otherwise(tmp_path: Path) -> None:
+    prices = load(tmp_path, WIDE.replace("Date", "Day"), columns=Columns(timestamp="Day"))
+    assert prices.digest == load(tmp_path, WIDE).digest
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "remedy"),
+    [
+        ("Day,A,B", "2020-01-02,1,2", "`columns: {timestamp: Day}` under data"),
+        ("Day,Name,Close", "2020-01-02,A,2", "{timestamp: Day, symbol: Name, close: Close}"),
+        ("Date,Name,Last", "2020-01-02,A,2", "{symbol: Name, close: …}"),
+        ("Date,Open,Close", "2020-01-02,1,2", "add a column symbol with the name of the instrument"),
+        ("Date,Adj Close", "2020-01-02,1", "add a column symbol with the name of the instrument"),
+        ("Date;A;B", "2020-01-02;1;2", "separate the columns by commas"),
+    ],
+)
+def test_the_remedy_for_unclear_columns_is_the_nearest(
+    tmp_path: Path, header: str, row: str, remedy: str
+) -> None:
+    with pytest.raises(SchemaMismatch) as error:
+        load(tmp_path, f"{header}\n{row}\n")
+    assert remedy in error.value.remedy
+
+
+def test_columns_that_name_one_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SchemaMismatch, match=r"'Tickr', as data\.columns\.symbol says"):
+        load(tmp_path, FOREIGN, columns=Columns(symbol="Tickr"))
 
 
 def test_a_column_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def load_prices(data: Data, *, folder: Path) -> Prices:
         A symbol, benchmark, sample or file type that is not known.
     """
     raw, where, about = fetch(data.prices, folder=folder)
-    rows = tidy(raw, where=where)
+    rows = tidy(raw, columns=data.columns, where=where)
     if rows.is_empty():
         raise empty(where)
     times = distinct(rows, where=where)
