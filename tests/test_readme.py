@@ -1,22 +1,36 @@
 """The README is exact: its code runs, its commands exist, its view columns are those of the schema."""
 
 import datetime as dt
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
+import numpy as np
 import polars as pl
 import pytest
 
 import workspace_kit as wk
 from workspace_kit.cli import app
+from workspace_kit.config import Config, Data
+from workspace_kit.errors import WorkspaceKitError
+from workspace_kit.plain_yaml import load_yaml
+from workspace_kit.prices import load_prices
 from workspace_kit.schema import TABLES
+from workspace_kit.views.queries import answers
+from workspace_kit.workflow_file import parse_config
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def section(title: str) -> str:
+    """What stands under a heading, up to the next."""
+    return re.split(r"^## ", README.split(f"\n## {title}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def my_backtest(lookback: int) -> SimpleNamespace:
@@ -45,20 +59,51 @@ def test_a_foreign_backtester_ends_in_a_report_in_fifteen_lines(tmp_path, monkey
     assert "my backtester" in page.read_text()
 
 
-def test_the_strategy_shown_runs_and_is_causal(small_text, tmp_path):
-    (tmp_path / "shown_in_readme.py").write_text(blocks("python")[1])
-    shown = "{name: momentum, function: 'shown_in_readme:momentum', parameters: {lookback: [3]}}"
-    start, end = small_text.index("strategies:"), small_text.index("search:")
-    (tmp_path / "workflow.yaml").write_text(
-        f"{small_text[:start]}strategies: [{shown}]\n\n{small_text[end:]}"
+def foreign_prices() -> str:
+    """Made-up daily prices of three symbols, long, under headers of another program."""
+    days = pl.date_range(dt.date(2009, 1, 1), dt.date(2023, 12, 29), "1d", eager=True)
+    days = days.filter(days.dt.weekday() < 6)
+    steps = np.random.default_rng(0).normal(0.0004, 0.01, (days.len(), 3))
+    closes = 100 * np.exp(steps.cumsum(axis=0))
+    rows = zip(days.to_list(), closes.round(4).tolist(), strict=True)
+    lines = [f"{day},{name},{close}" for day, row in rows for name, close in zip("ABC", row, strict=True)]
+    return "\n".join(["Date,Ticker,Adj Close", *lines, ""])
+
+
+def test_own_prices_and_an_own_strategy_run_as_shown(tmp_path):
+    shown = section("Your own prices and strategy")
+    (tmp_path / "prices.csv").write_text(foreign_prices())
+    (tmp_path / "my_strategies.py").write_text(blocks("python", shown)[0])
+    (tmp_path / "workflow.yaml").write_text(blocks("yaml", shown)[0])
+    workspace = wk.run_workflow(tmp_path / "workflow.yaml", root=tmp_path / "r", until="phase_1", workers=1)
+    trials = wk.PerformanceReader().read_all_trials(workspace.path)
+    assert [(each["status"], each["error"]) for each in trials] == [("ok", None)] * 10
+
+
+def test_a_long_file_as_shown_can_be_read(tmp_path):
+    (tmp_path / "prices.csv").write_text(blocks("csv")[0])
+    data = Data(prices="prices.csv", periods_per_year=252)
+    assert load_prices(data, folder=tmp_path).frame["symbol"].to_list() == ["AAPL", "MSFT"]
+
+
+def test_the_workflow_with_every_key_shows_every_key_with_its_default():
+    text = blocks("yaml", section("Your own prices and strategy"))[1]
+    shown = parse_config(text, where="README.md")
+    bare = Config(data=Data(prices="sample:stocks", periods_per_year=12), periods=shown.periods)
+    assert msgspec.structs.replace(shown, strategies=[]) == bare
+    assert keys(msgspec.to_builtins(bare)) <= keys(load_yaml(text, where="README.md"))
+
+
+def keys(tree: object) -> set[str]:
+    return (
+        {key for name, value in tree.items() for key in (name, *keys(value))}
+        if isinstance(tree, dict)
+        else set()
     )
-    workspace = wk.run_workflow(tmp_path / "workflow.yaml", root=tmp_path, until="phase_1", workers=1)
-    (trial,) = wk.PerformanceReader().read_all_trials(workspace.path)
-    assert (trial["status"], trial["error"]) == ("ok", None)
 
 
 def test_both_commands_set_themselves_up_on_a_fresh_machine():
-    run, test = blocks("sh")
+    run, test = blocks("sh")[:2]
     for command in (run, test):
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -q ")
     assert run.endswith("workspace-kit run\n")
@@ -77,9 +122,90 @@ def test_every_view_is_documented_with_its_grain_and_columns(name):
     assert f"| `{name}` | {table.grain} | {', '.join(table.names)} |" in README
 
 
-def test_every_public_name_can_be_imported_and_says_what_it_is():
-    for name in wk.__all__:
-        assert getattr(wk, name).__doc__, name
+def test_every_column_is_documented_with_its_type_and_meaning():
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for table in TABLES.values():
+        for column in table.columns:
+            found.setdefault((column.name, column.duckdb, column.meaning), []).append(table.name)
+    wanted = [
+        f"| `{name}` | {kind} | {meaning} | {', '.join(of)} |" for (name, kind, meaning), of in found.items()
+    ]
+    assert [line for line in wanted if line not in README] == []
+
+
+def test_every_question_is_documented():
+    wanted = [f"| `{query.name}` | {query.answers} |" for query in answers().values()]
+    assert [line for line in wanted if line not in README] == []
+
+
+def test_every_public_name_is_documented_by_the_first_line_of_its_docstring():
+    shown = section("Python")
+    wanted = [f"| `{name}` | {getattr(wk, name).__doc__.splitlines()[0]} |" for name in wk.__all__]
+    assert [line for line in wanted if line not in shown] == []
+    assert set(re.findall(r"^\| `(\w+)` \|", shown, re.MULTILINE)) == set(wk.__all__)
+
+
+def test_every_field_of_every_document_of_a_run_is_documented(small):
+    shown = section("Workspace")
+    for path in [*small.rglob("*.json"), *small.rglob("*.checkpoint")]:
+        if path.parent.name == "visualizations" or path.name.endswith("_digests.json"):
+            continue
+        document = json.loads(path.read_text())
+        fields = document[0] if isinstance(document, list) else document
+        missing = [name for name in fields if f"`{name}`" not in shown]
+        assert missing == [], path.name
+
+
+def test_every_field_of_a_signal_is_documented(small):
+    fields = json.loads((small / "signals" / "trial_0.jsonl").read_text().splitlines()[0])
+    assert all(f"| `{name}` | ● |" in section("Workspace") for name in fields)
+
+
+def test_every_metric_has_its_formula(small):
+    metrics = json.loads((small / "performance" / "trial_0.json").read_text())["metrics"]
+    assert [name for name in metrics if f"`{name}`" not in section("Methods")] == []
+
+
+def test_every_exit_code_is_documented():
+    def below(kind: type[WorkspaceKitError]) -> set[int]:
+        return {kind.exit_code}.union(*(below(each) for each in kind.__subclasses__()))
+
+    documented = set(map(int, re.findall(r"^\| (\d+) \|", section("Commands"), re.MULTILINE)))
+    assert documented == (below(WorkspaceKitError) - {WorkspaceKitError.exit_code}) | {0, 130}
+
+
+def test_habits_from_elsewhere_find_what_they_look_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = {"wk": wk, "__name__": "habits"}
+    pieces = re.findall(r"`((?:(?:manager|workspace) = )?(?:wk|manager|catalog)\..*?\))`", section(HABITS))
+    assert len(pieces) == 10
+    for piece in pieces:
+        if piece.startswith("catalog") and "catalog" not in known:
+            known["catalog"] = wk.open_catalog("results")
+        exec(compile(piece, "README.md", "exec"), known)  # noqa: S102
+    known["catalog"].close()
+
+
+HABITS = "Coming from MLflow or Optuna"
+
+
+def test_the_lines_for_a_notebook_run(small, monkeypatch):
+    monkeypatch.chdir(small.parent.parent)
+    known = {}
+    exec(compile(blocks("python", section(JUPYTER))[0], "README.md", "exec"), known)  # noqa: S102
+    assert set(known["signals"]["workspace"]) == {small.name}
+    known["catalog"].close()
+
+
+JUPYTER = "Jupyter and other SQL clients"
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    headings = re.findall(r"^## (.*)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z -]", "", title.lower()).replace(" ", "-") for title in headings}
+    assert set(re.findall(r"\]\(#(.*?)\)", README)) <= anchors
+    here = Path(__file__).parents[1]
+    assert [place for place in re.findall(r"\]\(([^#h].*?)\)", README) if not (here / place).exists()] == []
 
 
 def test_importing_the_package_loads_no_engine():
