@@ -174,6 +174,16 @@ def test_every_exit_code_is_documented():
     assert documented == (below(WorkspaceKitError) - {WorkspaceKitError.exit_code}) | {0, 130}
 
 
+def test_the_lines_for_frames_at_hand_run(capsys):
+    strategy, lines = (
+        blocks("python", section(title))[0] for title in ("Your own prices and strategy", "Python")
+    )
+    known = {"wk": wk, "Path": Path}
+    for code in (strategy, lines):
+        exec(compile(code, "README.md", "exec"), known)  # noqa: S102
+    assert capsys.readouterr().out.count("lookback") == 4
+
+
 def test_habits_from_elsewhere_find_what_they_look_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     known = {"wk": wk, "__name__": "habits"}

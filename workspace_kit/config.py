@@ -221,8 +221,12 @@ class Config(Section, frozen=True):
 
     @property
     def minimum_bars(self) -> int:
-        """Bars a regime needs: as configured, or 12 monthly, 26 weekly, 60 daily ones."""
-        wanted = self.regimes.minimum.bars
-        if wanted != "auto":
-            return wanted
-        return next((bars for most, bars in ((12, 12), (52, 26)) if self.data.periods_per_year <= most), 60)
+        """Bars a regime needs."""
+        return fewest_bars(self.regimes.minimum, periods_per_year=self.data.periods_per_year)
+
+
+def fewest_bars(minimum: Minimum, *, periods_per_year: float) -> int:
+    """Return the bars a regime needs: as configured, or 12 monthly, 26 weekly, 60 daily ones."""
+    if minimum.bars != "auto":
+        return minimum.bars
+    return next((bars for most, bars in ((12, 12), (52, 26)) if periods_per_year <= most), 60)

@@ -17,7 +17,7 @@ from workspace_kit.analysis import estimator
 from workspace_kit.analysis.replay import replay, targets
 from workspace_kit.config import SIMPLEX_GRID, WEIGHT_METHODS, Ensemble
 from workspace_kit.errors import ConfigError
-from workspace_kit.flows import ensemble_study
+from workspace_kit.flows import choice, ensemble_study
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.market import load_market
 from workspace_kit.flows.regime_study import regime_study
@@ -250,7 +250,7 @@ def test_a_single_strategy_gives_its_distinct_winners_as_members(repeated):
 
 
 def test_a_simplex_too_large_is_sampled_with_the_seed(repeated, monkeypatch):
-    monkeypatch.setattr(ensemble_study, "MOST_SETS", 5)
+    monkeypatch.setattr(choice, "MOST_SETS", 5)
     first, again = (studied(repeated(Ensemble(step=0.5, cap=0.9))) for _ in range(2))
     sets = [each["parameters"] for each in first.trials()]
     assert len(sets) == 1 + 5

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from workspace_kit.flows.coordinator import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows.coordinator import write_trial as write_trial
     from workspace_kit.flows.estimate import cost_of_run as cost_of_run
+    from workspace_kit.flows.frames import best_parameters as best_parameters
+    from workspace_kit.flows.frames import ensemble_weights as ensemble_weights
+    from workspace_kit.flows.frames import overfitting as overfitting
+    from workspace_kit.flows.frames import replay as replay
     from workspace_kit.flows.health import examine as examine
     from workspace_kit.flows.housekeeping import closing_line as closing_line
     from workspace_kit.flows.housekeeping import overview as overview
@@ -49,6 +53,7 @@ _HOME = {
     "WorkspaceManager": "coordinator",
     "accept_change": "integrity",
     "archive_workspace": "lifecycle",
+    "best_parameters": "frames",
     "check_verdicts": "integrity",
     "clean": "lifecycle",
     "cleanable": "lifecycle",
@@ -58,13 +63,16 @@ _HOME = {
     "comparison_told": "comparison",
     "cost_of_run": "estimate",
     "differences": "integrity",
+    "ensemble_weights": "frames",
     "examine": "health",
     "open_catalog": "catalogs",
     "open_workspace": "studies",
+    "overfitting": "frames",
     "overview": "housekeeping",
     "pin": "lifecycle",
     "repair_workspace": "lifecycle",
     "restore_workspace": "lifecycle",
+    "replay": "frames",
     "resume_run": "resume",
     "run_workflow": "run",
     "silent": "trip",

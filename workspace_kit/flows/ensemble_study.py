@@ -5,27 +5,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from workspace_kit.analysis.correlation import correlations, near_identical
-from workspace_kit.analysis.ensemble import (
-    TOLERANCE,
-    choose,
-    effective_members,
-    round_weights,
-    simplex_grid,
-    simplex_sample,
-    simplex_size,
-)
-from workspace_kit.analysis.estimator import estimated_weights, find_estimator
+from workspace_kit.analysis.ensemble import TOLERANCE, effective_members, simplex_size
+from workspace_kit.analysis.estimator import find_estimator
 from workspace_kit.analysis.replay import Matrix
 from workspace_kit.analysis.selection import best_trial
-from workspace_kit.analysis.weights import Choices, weigh_members
 from workspace_kit.config import SIMPLEX_GRID, SKFOLIO_PREFIX, Config
 from workspace_kit.errors import ConfigError
 from workspace_kit.flows.blend import Blend, Result, blend, result_of, weighed
-from workspace_kit.flows.choice import EQUAL_ROW, Baselines, Search, ensemble_trial_id
+from workspace_kit.flows.choice import (
+    EQUAL_ROW,
+    Baselines,
+    Search,
+    choose_row,
+    ensemble_trial_id,
+    weight_sets,
+)
 from workspace_kit.flows.correlation_study import Correlated, Series, correlate, series_on_train
 from workspace_kit.flows.findings import save
 from workspace_kit.flows.intervals import intervals
@@ -44,7 +41,6 @@ from workspace_kit.schema import SELECT, TRAIN
 
 DOCUMENT = "ensemble_weights"
 LUCK_DOCUMENT = "overfitting"
-MOST_SETS = 20_000
 
 
 class Ensemble(NamedTuple):
@@ -173,38 +169,17 @@ def check_ensemble(config: Config) -> None:
 
 
 def _try_weights(trip: Trip, blends: Mapping[str, Blend]) -> Search:
-    members = blends[TRAIN].returns.shape[1]
-    sets, reason = _weight_sets(trip, blends[TRAIN])
-    equal = np.full((1, members), 1 / members)
-    others = sets[~np.isclose(sets, equal, rtol=0.0, atol=TOLERANCE).all(axis=1)]
-    weights = np.vstack([equal, others])
+    config, over = trip.config, blends[TRAIN]
+    own = [result_of(trip, each).metrics[config.metric] for each in over.replays]
+    sets = weight_sets(over.returns, own, ensemble=config.ensemble, seed=config.seed)
     with trip.reporter("weight sets", len(blends)) as step:
         results = {}
-        for period, over in blends.items():
-            results[period] = weighed(trip, over, weights)
+        for period, each in blends.items():
+            results[period] = weighed(trip, each, sets.weights)
             step()
-    scores = [each.metrics[trip.config.metric] for each in results[TRAIN]]
-    if trip.config.ensemble.method != SIMPLEX_GRID:
-        return Search(weights, results, len(weights) - 1, reason)
-    choice = choose(weights, scores, metric=trip.config.metric)
-    return Search(weights, results, choice.row, choice.reason)
-
-
-def _weight_sets(trip: Trip, over: Blend) -> tuple[Matrix, str | None]:
-    """Return the weight sets to try, and why they are equal weight where the method could not decide."""
-    config, ensemble = trip.config, trip.config.ensemble
-    members = over.returns.shape[1]
-    if ensemble.method == SIMPLEX_GRID:
-        if simplex_size(members, step=ensemble.step) > MOST_SETS:
-            return simplex_sample(members, sets=MOST_SETS, cap=ensemble.cap, seed=config.seed), None
-        return simplex_grid(members, step=ensemble.step, cap=ensemble.cap), None
-    if ensemble.method.startswith(SKFOLIO_PREFIX):
-        name = ensemble.method.removeprefix(SKFOLIO_PREFIX)
-        return estimated_weights(over.returns, estimator=name).reshape(1, -1), None
-    scores = [result_of(trip, each).metrics[config.metric] for each in over.replays]
-    choices = Choices(ensemble.cap, ensemble.temperature, ensemble.linkage)
-    found = weigh_members(over.returns, scores, method=ensemble.method, choices=choices)
-    return np.array([round_weights(found.values)]), found.reason
+    scores = [each.metrics[config.metric] for each in results[TRAIN]]
+    choice = choose_row(sets, scores, ensemble=config.ensemble, metric=config.metric)
+    return Search(sets.weights, results, choice.row, choice.reason)
 
 
 def _baselines(

@@ -17,6 +17,7 @@ from workspace_kit.analysis.cross_validation import (
     probability_of_overfitting_by,
 )
 from workspace_kit.analysis.replay import Matrix
+from workspace_kit.config import Luck
 from workspace_kit.flows.blend import Result
 from workspace_kit.flows.choice import Baselines, Search
 from workspace_kit.flows.trial import excess
@@ -47,11 +48,18 @@ def judge(
     trial that did not fail.
     """
     tried = trials_tried + len(search.weights)
-    sharpes = [overfitting.moments(excess(series, config=trip.config)).sharpe for series in returns]
-    deviation = overfitting.sharpe_dispersion(sharpes)
     chosen = {period: search.results[period][search.row] for period in (TRAIN, SELECT)}
     judged = {ENSEMBLE: chosen[TRAIN], baselines.single: baselines.results["best_single"][TRAIN]}
-    shared = _of_the_sweep(trip, returns, baselines)
+    beyond = returns.select(excess(series, config=trip.config) for series in returns)
+    deviation = overfitting.sharpe_dispersion([overfitting.moments(each).sharpe for each in beyond])
+    shared = sweep_odds(
+        returns.to_numpy(),
+        beyond.to_numpy(),
+        baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy(),
+        metric=trip.config.metric,
+        luck=trip.config.luck,
+        seed=trip.config.seed,
+    )
     subjects = {
         name: overfitting.judge(
             excess(result.returns["return"], config=trip.config),
@@ -85,22 +93,22 @@ def judge(
     }
 
 
-def _of_the_sweep(trip: Trip, returns: pl.DataFrame, baselines: Baselines) -> dict[str, float | None]:
-    """What is true of choosing the best of these trials at all, whoever was chosen."""
-    luck, seed = trip.config.luck, trip.config.seed
-    matrix = returns.to_numpy()
-    beyond = returns.select(excess(series, config=trip.config) for series in returns).to_numpy()
+def sweep_odds(
+    returns: Matrix, beyond: Matrix, held: Matrix, *, metric: str, luck: Luck, seed: int
+) -> dict[str, float | None]:
+    """Return what is true of choosing the best of these trials at all, whoever was chosen.
+
+    ``returns`` (bars x trials) are set against those of ``held``; ``beyond`` are the same in excess of cash.
+    """
     # Trials that never differ are one trial: no half can rank one of them above another.
-    beyond = np.unique(beyond, axis=1)
-    held = baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy()
-    splits = _splits(beyond, blocks=luck.blocks, metric=trip.config.metric)
-    superior = superior_predictive_ability(matrix, held, draws=luck.draws, seed=seed)
+    splits = _splits(np.unique(beyond, axis=1), blocks=luck.blocks, metric=metric)
+    superior = superior_predictive_ability(returns, held, draws=luck.draws, seed=seed)
     return {
         "pbo": splits.probability,
         "probability_of_loss": splits.loss,
         "degradation_slope": splits.slope,
         "spa_p_value": superior.consistent if superior else None,
-        "reality_check_p_value": reality_check(matrix, held, draws=luck.draws, seed=seed),
+        "reality_check_p_value": reality_check(returns, held, draws=luck.draws, seed=seed),
     }
 
 
