@@ -1,9 +1,10 @@
 """Plain-file workspaces for trading-research sweeps.
 
 For a coordinator of one's own: `WorkspaceManager`, `generate_workspace_path`, `SignalWriter`, `write_trial`,
-`PerformanceReader`, `read_with_recovery`, `CompositeWorkspace`. For analysis: `run_workflow`, `analyze`,
-`open_workspace`, `open_catalog`, `compare_workspaces`, `write_report`. For what was interrupted or changed:
-`resume_run`, `verify_workspace`, `accept_change`. Every error is a `WorkspaceKitError`.
+`PerformanceReader`, `read_with_recovery`, `CompositeWorkspace`, `IncrementalProcessor`. For analysis:
+`run_workflow`, `analyze`, `open_workspace`, `open_catalog`, `compare_workspaces`, `write_report`. For what
+was interrupted or changed: `resume_run`, `verify_workspace`, `accept_change`. Every error is a
+`WorkspaceKitError`.
 """
 
 import importlib
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from workspace_kit.errors import WorkspaceCorruptedError as WorkspaceCorruptedError
     from workspace_kit.errors import WorkspaceKitError as WorkspaceKitError
     from workspace_kit.flows import CompositeWorkspace as CompositeWorkspace
+    from workspace_kit.flows import IncrementalProcessor as IncrementalProcessor
     from workspace_kit.flows import PerformanceReader as PerformanceReader
     from workspace_kit.flows import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows import accept_change as accept_change
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 # Names are imported when they are first used, so that importing the package costs next to nothing.
 _HOME = {
     "CompositeWorkspace": "flows",
+    "IncrementalProcessor": "flows",
     "PerformanceReader": "flows",
     "SignalWriter": "layout.writer",
     "WorkspaceCorruptedError": "errors",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workspace_kit.flows.coordinator import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows.coordinator import write_trial as write_trial
     from workspace_kit.flows.estimate import cost_of_run as cost_of_run
+    from workspace_kit.flows.following import IncrementalProcessor as IncrementalProcessor
     from workspace_kit.flows.health import examine as examine
     from workspace_kit.flows.housekeeping import closing_line as closing_line
     from workspace_kit.flows.housekeeping import overview as overview
@@ -44,6 +45,7 @@ _HOME = {
     "ANALYSES": "analyses",
     "About": "run",
     "CompositeWorkspace": "studies",
+    "IncrementalProcessor": "following",
     "PerformanceReader": "coordinator",
     "Resumed": "resume",
     "WorkspaceManager": "coordinator",
