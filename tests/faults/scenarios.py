@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from workspace_kit import storage
 from workspace_kit.errors import NotFound, WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
 from workspace_kit.flows.following import IncrementalProcessor
@@ -526,8 +527,8 @@ def _made(root: Path, sync: bool) -> None:
     make(root, sync)
 
 
-# Follow: the output of a batch is kept under its name, past the door, and the state through it.
-FOLLOWED = 30
+# Follow: the output of each batch is kept under its name.
+FOLLOWED = 15
 logging.getLogger("workspace_kit").setLevel(logging.CRITICAL)
 
 
@@ -539,19 +540,14 @@ def _to_follow(root: Path, sync: bool) -> None:
     make(root, sync)
     for trial in range(3):
         _signals_of(root, trial).write_bytes(b"old\n" * 3)
+    (root / "out").mkdir()
 
 
-def _keep(root: Path) -> Callable[[Batch], None]:
-    out = root / "out"
-    out.mkdir(exist_ok=True)
-
-    def keep(batch: Batch) -> None:
-        (out / batch.name).write_bytes(batch.data)
-
-    return keep
+def _keep(root: Path, sync: bool) -> Callable[[Batch], None]:
+    return lambda batch: storage.replace(root / "out" / batch.name, batch.data, sync=sync)
 
 
-def _follow(root: Path, _sync: bool) -> None:
+def _follow(root: Path, sync: bool) -> None:
     followed = IncrementalProcessor(root / "w", state=root / "out" / "state.json")
     for number in range(FOLLOWED):
         path = _signals_of(root, number % 4)
@@ -559,7 +555,7 @@ def _follow(root: Path, _sync: bool) -> None:
             path.write_bytes(b"new\n")
         with path.open("ab") as file:
             file.write(f"{number}\nto".encode() if number % 3 else f"{number}\n".encode())
-        followed.process_new_lines("signals/*.jsonl", _keep(root), once=True)
+        followed.process_new_lines("signals/*.jsonl", _keep(root, sync), once=True)
 
 
 def _followed_so_far(root: Path) -> None:
@@ -576,10 +572,10 @@ def _outputs(root: Path, key: str, generation: int) -> list[bytes]:
     return [path.read_bytes() for path in found]
 
 
-def _follow_on(root: Path, _sync: bool) -> None:
+def _follow_on(root: Path, sync: bool) -> None:
     settle(root)
     followed = IncrementalProcessor(root / "w", state=root / "out" / "state.json")
-    followed.process_new_lines("signals/*.jsonl", _keep(root), once=True)
+    followed.process_new_lines("signals/*.jsonl", _keep(root, sync), once=True)
 
 
 def _all_followed(root: Path) -> None:
