@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from workspace_kit.flows.lifecycle import repair_workspace as repair_workspace
     from workspace_kit.flows.lifecycle import restore_workspace as restore_workspace
     from workspace_kit.flows.pages import write_report as write_report
+    from workspace_kit.flows.publishing import publish_catalog as publish_catalog
+    from workspace_kit.flows.publishing import raw_views as raw_views
+    from workspace_kit.flows.questions import ask as ask
+    from workspace_kit.flows.questions import ask_file as ask_file
+    from workspace_kit.flows.questions import kept_questions as kept_questions
+    from workspace_kit.flows.questions import write_parquet as write_parquet
     from workspace_kit.flows.resume import Resumed as Resumed
     from workspace_kit.flows.resume import resume_run as resume_run
     from workspace_kit.flows.run import About as About
@@ -51,6 +57,8 @@ _HOME = {
     "WorkspaceManager": "coordinator",
     "accept_change": "integrity",
     "archive_workspace": "lifecycle",
+    "ask": "questions",
+    "ask_file": "questions",
     "check_verdicts": "integrity",
     "clean": "lifecycle",
     "cleanable": "lifecycle",
@@ -61,10 +69,13 @@ _HOME = {
     "cost_of_run": "estimate",
     "differences": "integrity",
     "examine": "health",
+    "kept_questions": "questions",
     "open_catalog": "catalogs",
     "open_workspace": "studies",
     "overview": "housekeeping",
     "pin": "lifecycle",
+    "publish_catalog": "publishing",
+    "raw_views": "publishing",
     "repair_workspace": "lifecycle",
     "restore_workspace": "lifecycle",
     "resume_run": "resume",
@@ -73,6 +84,7 @@ _HOME = {
     "verdict_counts": "integrity",
     "verify_workspace": "integrity",
     "write_example": "housekeeping",
+    "write_parquet": "questions",
     "write_report": "pages",
     "write_trial": "coordinator",
 }

@@ -82,8 +82,8 @@ class IncrementalProcessor:
 
     What was handed over is remembered after your function has returned: in memory, or in the file ``state``,
     with which another process goes on where this one ended. After a kill the last things may come once more,
-    under the same name: a function that writes its output under that name, and has it synced where it has to
-    outlive a loss of power, has each exactly once. Keep the file beside your outputs, so that both are deleted
+    under the same name: a function that writes its output under that name (synced, where it has to outlive a
+    loss of power) has each exactly once. Keep the file beside your outputs, so that both are deleted
     together; it may not lie in the workspace.
 
     A file for which your function fails is tried again after 1, 2, 4 and 8 seconds, then left alone until it
