@@ -1,8 +1,8 @@
 """Plain-file workspaces for trading-research sweeps.
 
 For a coordinator of one's own: `WorkspaceManager`, `SignalWriter`, `write_trial`, `generate_workspace_path`,
-`PerformanceReader`, `read_with_recovery`; and for what was interrupted or changed `resume_run`,
-`verify_workspace`, `accept_change`.
+`PerformanceReader`, `IncrementalProcessor`, `read_with_recovery`; and for what was interrupted or changed
+`resume_run`, `verify_workspace`, `accept_change`.
 
 For analysis of workspaces: `run_workflow`, `open_workspace`, `open_catalog`, `CompositeWorkspace`, `analyze`,
 `compare_workspaces`, `write_report`; of frames at hand: `load_prices`, `replay`, `summarise`,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workspace_kit.errors import WorkspaceCorruptedError as WorkspaceCorruptedError
     from workspace_kit.errors import WorkspaceKitError as WorkspaceKitError
     from workspace_kit.flows import CompositeWorkspace as CompositeWorkspace
+    from workspace_kit.flows import IncrementalProcessor as IncrementalProcessor
     from workspace_kit.flows import PerformanceReader as PerformanceReader
     from workspace_kit.flows import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows import accept_change as accept_change
@@ -53,6 +54,7 @@ _HOME = {
     "Data": "config",
     "Ensemble": "config",
     "Execution": "config",
+    "IncrementalProcessor": "flows",
     "Luck": "config",
     "Minimum": "config",
     "PerformanceReader": "flows",

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal, TextIO
@@ -56,13 +56,43 @@ def remark(text: str) -> None:
     sys.stderr.write(printable(text) + "\n")
 
 
+def write_frames(frames: Iterable[pl.DataFrame], form: Format) -> None:
+    """Write the frames of one answer to standard output, each as it comes; only a table holds them all."""
+    if form == "csv":
+        for number, frame in enumerate(frames):
+            sys.stdout.write(frame.write_csv(include_header=not number))
+    elif form == "json":
+        rows = (frame.write_json()[1:-1] for frame in frames if frame.height)
+        sys.stdout.write("[" + next(rows, ""))
+        for more in rows:
+            sys.stdout.write("," + more)
+        sys.stdout.write("]\n")
+    else:
+        write_rows(pl.concat(frames), form)
+
+
 @contextmanager
 def progress_bar(what: str, total: int, /) -> Iterator[Callable[[], None]]:
     """Show steps done, rate and time left on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    columns = (
+    with _bar() as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def counting_bar(what: str, /) -> Iterator[Callable[[int, int], None]]:
+    """Show the same of work that tells steps done and steps in all, once there are any."""
+    with _bar() as progress:
+        task = progress.add_task(what, total=None, visible=False)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        yield show
+
+
+def _bar() -> Progress:
+    return Progress(
         TextColumn("{task.description:<12}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -70,10 +100,9 @@ def progress_bar(what: str, total: int, /) -> Iterator[Callable[[], None]]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        console=_console(sys.stderr),
+        disable=not sys.stderr.isatty(),
     )
-    with Progress(*columns, console=_console(sys.stderr)) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
 
 
 class _Rate(ProgressColumn):

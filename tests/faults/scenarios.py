@@ -3,14 +3,17 @@
 import datetime as dt
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from workspace_kit import storage
 from workspace_kit.errors import NotFound, WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.flows.following import IncrementalProcessor
 from workspace_kit.flows.lifecycle import (
     archive_workspace,
     clean,
@@ -23,6 +26,7 @@ from workspace_kit.flows.lifecycle import (
 from workspace_kit.layout import names
 from workspace_kit.layout.archive import verify_archive
 from workspace_kit.layout.checkpoint import set_aside, write_checkpoint
+from workspace_kit.layout.follow import Batch
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import Workspace
@@ -523,6 +527,66 @@ def _made(root: Path, sync: bool) -> None:
     make(root, sync)
 
 
+# Follow: the output of each batch is kept under its name.
+FOLLOWED = 15
+logging.getLogger("workspace_kit").setLevel(logging.CRITICAL)
+
+
+def _signals_of(root: Path, trial: int) -> Path:
+    return w(root).file(names.SIGNALS, f"trial_{trial}")
+
+
+def _to_follow(root: Path, sync: bool) -> None:
+    make(root, sync)
+    for trial in range(3):
+        _signals_of(root, trial).write_bytes(b"old\n" * 3)
+    (root / "out").mkdir()
+
+
+def _keep(root: Path, sync: bool) -> Callable[[Batch], None]:
+    return lambda batch: storage.replace(root / "out" / batch.name, batch.data, sync=sync)
+
+
+def _follow(root: Path, sync: bool) -> None:
+    followed = IncrementalProcessor(root / "w", state=root / "out" / "state.json")
+    for number in range(FOLLOWED):
+        path = _signals_of(root, number % 4)
+        if number == FOLLOWED // 2:
+            path.write_bytes(b"new\n")
+        with path.open("ab") as file:
+            file.write(f"{number}\nto".encode() if number % 3 else f"{number}\n".encode())
+        followed.process_new_lines("signals/*.jsonl", _keep(root, sync), once=True)
+
+
+def _followed_so_far(root: Path) -> None:
+    """What the state says was handed over is in the outputs, each line once."""
+    place = root / "out" / "state.json"
+    seen = json.loads(place.read_bytes())["lines"] if place.exists() else {}
+    for key, told in seen.items():
+        found = _outputs(root, key, told["generation"])
+        assert sum(map(len, found)) >= told["offset"], (key, told)
+
+
+def _outputs(root: Path, key: str, generation: int) -> list[bytes]:
+    found = sorted((root / "out").glob(f"{key.replace('/', '.')}-{generation:04d}-*"))
+    return [path.read_bytes() for path in found]
+
+
+def _follow_on(root: Path, sync: bool) -> None:
+    settle(root)
+    followed = IncrementalProcessor(root / "w", state=root / "out" / "state.json")
+    followed.process_new_lines("signals/*.jsonl", _keep(root, sync), once=True)
+
+
+def _all_followed(root: Path) -> None:
+    seen = json.loads((root / "out" / "state.json").read_bytes())["lines"]
+    for path in (root / "w" / "signals").iterdir():
+        key = f"signals/{path.name}"
+        data = path.read_bytes()
+        told = b"".join(_outputs(root, key, seen[key]["generation"]))
+        assert told == data[: data.rfind(b"\n") + 1], key
+
+
 SCENARIOS = (
     Scenario("create", nothing, _create, _created, _create_again, _all_created),
     Scenario("append", _made, _append, _appended, _append_on, _all_appended),
@@ -536,6 +600,7 @@ SCENARIOS = (
     Scenario("remove", _filled, _remove, _remove_holds, _remove_on, _removed),
     Scenario("set aside", _filled, _set_aside, _aside_holds, _set_aside, _all_aside),
     Scenario("mirror", _seen, _refresh, _mirror_holds, _refresh_on, _mirrored),
+    Scenario("follow", _to_follow, _follow, _followed_so_far, _follow_on, _all_followed),
     Scenario("log", _made, _pin, _pin_holds, _pin_on, _pinned),
 )
 __all__ = ["SCENARIOS", "Scenario", "WorkspaceKitError"]

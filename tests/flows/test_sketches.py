@@ -164,6 +164,37 @@ def test_aggregate_signals(manager):
     assert frame["strength"].tolist() == [0.8, 0.8]
 
 
+def test_process_new_files_until_told_to_stop(workspace):
+    pattern, stop, processed = "performance/trial_*.json", threading.Event(), []
+
+    def processor(file_path: Path) -> None:
+        processed.append(json.loads(file_path.read_text())["trial_id"])
+        if len(processed) == 12:
+            stop.set()
+
+    for trial in range(12):
+        document = {**PERFORMANCE, "trial_id": f"trial_{trial}"}
+        (workspace / "performance" / f"trial_{trial}.json").write_text(json.dumps(document))
+    wk.IncrementalProcessor(workspace).process_new_files(pattern, processor, stop=stop)
+    assert sorted(processed) == sorted(f"trial_{trial}" for trial in range(12))
+
+
+def test_process_new_files_forever_as_in_the_sketch(workspace):
+    (workspace / "performance" / "trial_0.json").write_text(json.dumps(PERFORMANCE))
+    processed = []
+
+    def processor(file_path: Path) -> None:
+        processed.append(file_path)
+        if len(processed) == 1:
+            (workspace / "performance" / "trial_1.json").write_text(json.dumps(PERFORMANCE))
+        else:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        wk.IncrementalProcessor(workspace).process_new_files("performance/trial_*.json", processor)
+    assert [path.name for path in processed] == ["trial_0.json", "trial_1.json"]
+
+
 def test_read_with_recovery(workspace):
     path = workspace / "signals" / "trial_0.jsonl"
     wk.SignalWriter(workspace).write_signal(0, SIGNAL)

@@ -24,6 +24,7 @@ COMMANDS = (
     questions.compare,
     work.analyze,
     questions.sql,
+    questions.catalog,
     questions.report,
     work.resume,
     keeping.verify,

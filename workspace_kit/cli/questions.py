@@ -1,5 +1,6 @@
 """Commands that show what workspaces hold."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,15 +48,64 @@ def compare(a: str, b: str, *, results: Results = ROOT, form: Shape = "table") -
             terminal.write_rows(rows, "table")
 
 
-def sql(query: str, *, results: Results = ROOT, form: Shape = "table") -> None:
-    """Answer SQL over all workspaces; `show tables` lists the views.
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="SQL, or the name of a question; without one, these are listed.")
+    ] = None,
+    *,
+    file: Annotated[Path | None, typer.Option(help="A file that holds the SQL.")] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="name=value, the value of $name; may be repeated."),
+    ] = None,
+    results: Results = ROOT,
+    form: Shape = "table",
+) -> None:
+    """Answer SQL over all workspaces, or a question that is kept; `show tables` lists the views.
+
+    Example: `workspace-kit sql leaderboard --param floor=-0.2 --param most=5`
 
     Example: `workspace-kit sql "select workspace, trial_id, sharpe_ratio from performance
-    where kind = 'trial' and period = 'train' order by 3 desc limit 5"`
+    where kind = 'trial' and period = 'train' order by 3 desc limit 5" --format csv`
     """
-    with flows.open_catalog(results) as catalog:
-        rows = catalog.sql(query)
-    terminal.write_rows(rows, form)
+    if query is None and file is None:
+        terminal.write_rows(flows.kept_questions(), form)
+        return
+    if query is not None and file is not None:
+        raise typer.BadParameter("SQL stands in QUERY or in --file, not in both")
+    with (
+        terminal.counting_bar("Reading") as progress,
+        flows.open_catalog(results, progress=progress) as catalog,
+    ):
+        given = parameters or ()
+        frames = flows.ask_file(catalog, file, given) if file else flows.ask(catalog, query or "", given)
+        if form == "parquet":
+            flows.write_parquet(frames, sys.stdout.buffer)
+        else:
+            terminal.write_frames(frames, form)
+
+
+def catalog(
+    path: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The file; results/catalog.duckdb by default.")
+    ] = None,
+    *,
+    results: Results = ROOT,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print SQL over the files themselves instead, for DuckDB alone.")
+    ] = False,
+) -> None:
+    """Publish all views and questions in one file that any DuckDB client reads, as a snapshot.
+
+    Example: `workspace-kit catalog results/catalog.duckdb`, then
+    `duckdb -readonly results/catalog.duckdb "from leaderboard(metric := 'cagr', most := 5)"`
+    """
+    if raw:
+        terminal.say(flows.raw_views(results))
+        return
+    with terminal.counting_bar("Reading") as progress:
+        made = flows.publish_catalog(path or results / "catalog.duckdb", results, progress=progress)
+    terminal.say(f"Catalog: {made}")
 
 
 def report(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workspace_kit.flows.coordinator import WorkspaceManager as WorkspaceManager
     from workspace_kit.flows.coordinator import write_trial as write_trial
     from workspace_kit.flows.estimate import cost_of_run as cost_of_run
+    from workspace_kit.flows.following import IncrementalProcessor as IncrementalProcessor
     from workspace_kit.flows.frames import best_parameters as best_parameters
     from workspace_kit.flows.frames import ensemble_weights as ensemble_weights
     from workspace_kit.flows.frames import overfitting as overfitting
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     from workspace_kit.flows.lifecycle import repair_workspace as repair_workspace
     from workspace_kit.flows.lifecycle import restore_workspace as restore_workspace
     from workspace_kit.flows.pages import write_report as write_report
+    from workspace_kit.flows.publishing import publish_catalog as publish_catalog
+    from workspace_kit.flows.publishing import raw_views as raw_views
+    from workspace_kit.flows.questions import ask as ask
+    from workspace_kit.flows.questions import ask_file as ask_file
+    from workspace_kit.flows.questions import kept_questions as kept_questions
+    from workspace_kit.flows.questions import write_parquet as write_parquet
     from workspace_kit.flows.resume import Resumed as Resumed
     from workspace_kit.flows.resume import resume_run as resume_run
     from workspace_kit.flows.run import About as About
@@ -48,16 +55,19 @@ _HOME = {
     "ANALYSES": "analyses",
     "About": "run",
     "CompositeWorkspace": "studies",
+    "IncrementalProcessor": "following",
     "PerformanceReader": "coordinator",
     "Resumed": "resume",
     "WorkspaceManager": "coordinator",
     "accept_change": "integrity",
+    "analyze": "analyses",
     "archive_workspace": "lifecycle",
+    "ask": "questions",
+    "ask_file": "questions",
     "best_parameters": "frames",
     "check_verdicts": "integrity",
     "clean": "lifecycle",
     "cleanable": "lifecycle",
-    "analyze": "analyses",
     "closing_line": "housekeeping",
     "compare_workspaces": "comparison",
     "comparison_told": "comparison",
@@ -65,20 +75,24 @@ _HOME = {
     "differences": "integrity",
     "ensemble_weights": "frames",
     "examine": "health",
+    "kept_questions": "questions",
     "open_catalog": "catalogs",
     "open_workspace": "studies",
     "overfitting": "frames",
     "overview": "housekeeping",
     "pin": "lifecycle",
+    "publish_catalog": "publishing",
+    "raw_views": "publishing",
     "repair_workspace": "lifecycle",
-    "restore_workspace": "lifecycle",
     "replay": "frames",
+    "restore_workspace": "lifecycle",
     "resume_run": "resume",
     "run_workflow": "run",
     "silent": "trip",
     "verdict_counts": "integrity",
     "verify_workspace": "integrity",
     "write_example": "housekeeping",
+    "write_parquet": "questions",
     "write_report": "pages",
     "write_trial": "coordinator",
 }

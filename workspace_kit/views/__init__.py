@@ -1,7 +1,18 @@
 """SQL: the mirror's Parquet files as DuckDB views, and the questions of ``queries/`` asked of them."""
 
 from workspace_kit.views.catalog import Catalog
+from workspace_kit.views.published import is_published, publish
 from workspace_kit.views.queries import Parameter, Query, answers, parse_query, staging
 from workspace_kit.views.raw import raw_sql
 
-__all__ = ["Catalog", "Parameter", "Query", "answers", "parse_query", "raw_sql", "staging"]
+__all__ = [
+    "Catalog",
+    "Parameter",
+    "Query",
+    "answers",
+    "is_published",
+    "parse_query",
+    "publish",
+    "raw_sql",
+    "staging",
+]

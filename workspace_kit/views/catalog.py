@@ -1,7 +1,8 @@
 """DuckDB over the mirror: fixed, typed views and the questions asked of them."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from workspace_kit.views.queries import answers, staging, unknown
 
 _RAW: Mapping[str, Table] = {**MIRRORED, "files": INVENTORY}
 _NOTHING: Mapping[str, object] = {}
+_BATCH_ROWS = 100_000
 
 
 class Catalog:
@@ -54,6 +56,26 @@ class Catalog:
             DuckDB cannot answer it; its reason and the nearest name it knows are in the message.
         """
         return _ask(self.connection, text, parameters, where="SQL")
+
+    def stream(self, text: str, parameters: Mapping[str, object] = _NOTHING) -> Iterator[pl.DataFrame]:
+        """Answer SQL in frames of bounded height, in order, so that no answer has to fit into memory.
+
+        There is always a first frame, with the columns; ask nothing else before the last.
+
+        Raises
+        ------
+        QueryError
+            As `sql`; what only some rows show, when they are reached.
+        """
+        with _refusals(where="SQL"):
+            relation = self.connection.sql(text, params=dict(parameters) or None)
+            if relation is None:
+                yield pl.DataFrame()
+                return
+            reader = relation.to_arrow_reader(_BATCH_ROWS)
+            yield pl.DataFrame(reader.schema.empty_table())
+            for batch in reader:
+                yield pl.DataFrame(batch)
 
     def table(self, name: str) -> pl.DataFrame:
         """Return all rows of one view.
@@ -138,12 +160,18 @@ def _is_in(workspaces: Collection[str]) -> duckdb.Expression:
 def _ask(
     connection: duckdb.DuckDBPyConnection, text: str, parameters: Mapping[str, object], *, where: str
 ) -> pl.DataFrame:
-    try:
+    with _refusals(where=where):
         relation = connection.sql(text, params=dict(parameters) or None)
         rows: pl.DataFrame = pl.DataFrame() if relation is None else relation.pl()
+    return rows
+
+
+@contextmanager
+def _refusals(*, where: str) -> Iterator[None]:
+    try:
+        yield
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
         raise _query_error(str(error), where=where) from error
-    return rows
 
 
 def _query_error(message: str, *, where: str) -> QueryError:

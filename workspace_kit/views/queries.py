@@ -38,6 +38,10 @@ class Parameter:
     default: object
     required: bool
 
+    def __str__(self) -> str:
+        default = "null" if self.default is None else self.default
+        return f"{self.name} {self.type}" if self.required else f"{self.name} {self.type} = {default}"
+
     def takes(self, value: object) -> bool:
         """Whether it may have this value: one of its type, or null where that is its default."""
         if value is None:
