@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workspace_kit.flows.analyses import ANALYSES as ANALYSES
     from workspace_kit.flows.analyses import analyze as analyze
+    from workspace_kit.flows.batch import Batch as Batch
+    from workspace_kit.flows.batch import write_reports as write_reports
     from workspace_kit.flows.catalogs import open_catalog as open_catalog
+    from workspace_kit.flows.catalogs import reading as reading
     from workspace_kit.flows.comparison import compare_workspaces as compare_workspaces
     from workspace_kit.flows.comparison import comparison_told as comparison_told
     from workspace_kit.flows.coordinator import PerformanceReader as PerformanceReader
@@ -38,13 +41,16 @@ if TYPE_CHECKING:
     from workspace_kit.flows.run import run_workflow as run_workflow
     from workspace_kit.flows.studies import CompositeWorkspace as CompositeWorkspace
     from workspace_kit.flows.studies import open_workspace as open_workspace
+    from workspace_kit.flows.trip import Reporter as Reporter
     from workspace_kit.flows.trip import silent as silent
 
 _HOME = {
     "ANALYSES": "analyses",
     "About": "run",
+    "Batch": "batch",
     "CompositeWorkspace": "studies",
     "PerformanceReader": "coordinator",
+    "Reporter": "trip",
     "Resumed": "resume",
     "WorkspaceManager": "coordinator",
     "accept_change": "integrity",
@@ -63,6 +69,7 @@ _HOME = {
     "open_workspace": "studies",
     "overview": "housekeeping",
     "pin": "lifecycle",
+    "reading": "catalogs",
     "repair_workspace": "lifecycle",
     "restore_workspace": "lifecycle",
     "resume_run": "resume",
@@ -72,6 +79,7 @@ _HOME = {
     "verify_workspace": "integrity",
     "write_example": "housekeeping",
     "write_report": "pages",
+    "write_reports": "batch",
     "write_trial": "coordinator",
 }
 
