@@ -11,7 +11,7 @@ from workspace_kit.report import index_page
 from workspace_kit.schema import COUNT, NUMBER, TEXT, TIME
 
 AS_OF = dt.datetime(2026, 1, 2, 3, 4)
-NUMBERS = ("best_sharpe_ratio", "train_sharpe_ratio", "select_sharpe_ratio", "test_sharpe_ratio", "dsr", "pbo")
+NUMBERS = ("train_sharpe_ratio", "select_sharpe_ratio", "test_sharpe_ratio", "dsr", "pbo")
 COUNTS = ("trials", "failed", "ensembles", "looks", "faults", "bytes")
 TEXTS = ("workspace", "name", "tags", "phase", "state", "recommended", "candidate", "candidate_trial")
 SUMMARY = {
