@@ -277,10 +277,76 @@ def test_a_workspace_is_summed_up_in_one_row(open_over: Open) -> None:
         ("bare", None, None, None, None, None, None, 1, 20, "results/bare"),
         ("w", "first", '["a", "b"]', "n", created, "phase_2", "running", 1, 20, "results/w"),
     ]
+    tags, nothing = '["a", "b"]', (None,) * 7
+    found = ("trial_9", "early", 2.0, "equal", "equal_weight", *nothing)
     assert catalog.answer("workspace_summary").rows() == [
-        ("w", "first", created, "phase_2", "running", 3, 1, 1, "trial_9", "early", 2.0, "equal", 1, 20),
-        ("bare", None, None, None, None, 0, 0, 0, None, None, None, None, 0, 20),
+        ("w", "first", tags, created, "phase_2", "running", 3, 1, 1, *found, 1, 20),
+        ("bare", None, None, None, None, None, 0, 0, 0, *(None,) * 5, *nothing, 0, 20),
     ]
+
+
+def judged(workspace: str, recommended: str) -> dict[str, list[Row]]:
+    """Tables of a workspace with three weight sets: unequal, the chosen one, and equal weight."""
+    own: Row = {"workspace": workspace}
+    sets = {"ensemble_trial_2": (0.7, 0.3), "ensemble_trial_10": (0.2, 0.8), "ensemble_trial_3": (0.5, 0.5)}
+    return {
+        "files": [own | {"kind": "trial", "bytes": 1, "path": f"r/{workspace}/performance/trial_0.json"}],
+        "performance": [
+            own | trial(name, workspace=workspace, kind="ensemble", period=period, sharpe_ratio=value + at)
+            for at, name in enumerate(sets)
+            for period, value in (("train", 10.0), ("select", 20.0), ("all", 90.0))
+        ]
+        + [trial("trial_0", workspace=workspace, sharpe_ratio=1.0)],
+        "parameters": [
+            own | {"trial_id": name, "name": member, "value": str(weight)}
+            for name, weights in sets.items()
+            for member, weight in zip("ab", weights, strict=True)
+        ],
+        "ensemble_weights": [
+            own | {"member": member, "weight": weight, "recommended": recommended}
+            for member, weight in (("a", 0.2), ("b", 0.8))
+        ],
+        "validations": [
+            own | {"candidate": name, "sharpe_ratio": value, "looks": 2}
+            for name, value in (("ensemble", 31.0), ("equal_weight", 32.0), ("best_single", 99.0))
+        ],
+        "overfitting": [
+            own | {"subject": "trial_0", "dsr": 0.99, "pbo": 0.2},
+            own | {"subject": "ensemble", "dsr": 0.4, "pbo": 0.3},
+        ],
+        "returns": [
+            own | {"series": series, "timestamp": START + at * DAY, "return": value}
+            for at in (1, 0)
+            for series, value in (("ensemble", 0.1), ("equal_weight", 0.2), ("benchmark", 0.3))
+        ],
+    }
+
+
+def test_what_is_recommended_is_told_with_its_trial_and_how_it_fared_in_each_period(open_over: Open) -> None:
+    chosen, equal = judged("a", "ensemble"), judged("b", "equal")
+    catalog = open_over(**{name: chosen[name] + equal[name] for name in chosen})
+    columns = ("workspace", "candidate", "candidate_trial")
+    numbers = ("train_sharpe_ratio", "select_sharpe_ratio", "test_sharpe_ratio", "dsr", "pbo", "looks")
+    assert catalog.answer("workspace_summary").select(*columns, *numbers).rows() == [
+        ("a", "ensemble", "ensemble_trial_10", 11.0, 21.0, 31.0, 0.4, 0.3, 2),
+        ("b", "equal_weight", "ensemble_trial_3", 12.0, 22.0, 32.0, 0.4, 0.3, 2),
+    ]
+    assert catalog.answer("recommended_returns").rows() == [
+        (workspace, series, START + at * DAY, value)
+        for workspace, series, value in (("a", "ensemble", 0.1), ("b", "equal_weight", 0.2))
+        for at in (0, 1)
+    ]
+
+
+def test_without_an_ensemble_the_best_trial_is_what_a_workspace_recommends(open_over: Open) -> None:
+    catalog = open_over(
+        files=[{"workspace": "w", "kind": "trial", "bytes": 1, "path": "r/w/performance/trial_0.json"}],
+        performance=[trial("trial_0", sharpe_ratio=1.5, period="all"), trial("trial_1", sharpe_ratio=1.0)],
+        returns=[{"workspace": "w", "series": "best_single", "timestamp": START, "return": 0.1}],
+    )
+    rows = catalog.answer("workspace_summary").select("candidate", "candidate_trial", "train_sharpe_ratio")
+    assert rows.rows() == [("best_single", "trial_0", 1.5)]
+    assert catalog.answer("recommended_returns")["return"].to_list() == [0.1]
 
 
 def test_what_a_workspace_says_of_itself_cannot_stop_a_question(open_over: Open) -> None:

@@ -1,11 +1,16 @@
-"""Options that several commands share."""
+"""What several commands share: options, progress, and what is said after Ctrl-C."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from workspace_kit import flows, terminal
 from workspace_kit.terminal import Format
+
+INTERRUPTED = 130
 
 Results = Annotated[
     Path, typer.Option("--results", envvar="WORKSPACE_KIT_RESULTS", help="Folder that holds the workspaces.")
@@ -14,3 +19,18 @@ Shape = Annotated[Format, typer.Option("--format", help="How rows are written.")
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
 ROOT = Path("results")
+
+
+def watching(*, quiet: bool) -> flows.Reporter:
+    """Return what shows progress: nothing where it is not wanted."""
+    return flows.silent if quiet else terminal.progress_bar
+
+
+@contextmanager
+def interruptible(remedy: str = "Repeat the command.") -> Iterator[None]:
+    """Say how to go on after Ctrl-C, of which Typer makes an exit without a word."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupted:
+        terminal.remark(f"Interrupted; what was committed stays. {str(interrupted) or remedy}")
+        raise typer.Exit(INTERRUPTED) from None

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from workspace_kit import flows, terminal
-from workspace_kit.cli.options import ROOT, Results, Shape
+from workspace_kit.cli.options import ROOT, Quiet, Results, Shape, interruptible, watching
+from workspace_kit.errors import UsageError
 
 
 def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
@@ -109,14 +110,33 @@ def catalog(
 
 
 def report(
-    workspace: str,
+    workspace: Annotated[str | None, typer.Argument(help="One workspace; or else --all.")] = None,
     *,
     results: Results = ROOT,
-    out: Annotated[Path | None, typer.Option(help="Folder for the page; visualizations/ by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for pages; visualizations/ by default.")] = None,
+    whole: Annotated[bool, typer.Option("--all", help="All workspaces, and an index of them.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes for --all; all cores by default.")
+    ] = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Write the page and the chart of a workspace.
+    """Write the page and the chart of a workspace; with `--all` every page that is out of date, and an index.
 
-    Example: `workspace-kit report workflow_20260101_120000_1a2b3c4d --out pages`
+    Example: `workspace-kit report --all --jobs 2 --out pages`
     """
-    path = flows.write_report(flows.open_workspace(workspace, results), out=out)
-    terminal.say(f"Report: {path}")
+    if whole == (workspace is not None):
+        raise UsageError(
+            "report",
+            found="a workspace and --all" if whole else "neither a workspace nor --all",
+            expected="one of them",
+            remedy="name a workspace of `workspace-kit list`, or say --all",
+        )
+    if workspace is not None:
+        terminal.say(f"Report: {flows.write_report(flows.open_workspace(workspace, results), out=out)}")
+        return
+    with interruptible("Pages made stay; repeat the command for the rest."):
+        batch = flows.write_reports(results, out=out, workers=jobs, reporter=watching(quiet=quiet))
+    for name, detail in batch.failed.items():
+        terminal.remark(f"{name}: {detail}")
+    terminal.say(f"{batch.told}\nIndex: {batch.index}")
+    batch.check()

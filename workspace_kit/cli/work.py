@@ -1,16 +1,12 @@
 """Commands that make results: a run, its going on, a study of what is there."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from workspace_kit import flows, terminal
-from workspace_kit.cli.options import ROOT, Quiet, Results, Workers
-
-INTERRUPTED = 130
+from workspace_kit.cli.options import ROOT, Quiet, Results, Workers, interruptible, watching
 
 
 def init(
@@ -46,8 +42,7 @@ def run(
     if dry_run:
         terminal.say(str(flows.cost_of_run(config, root=results, workers=workers)))
         return
-    progress = flows.silent if quiet else terminal.progress_bar
-    with _interruptible():
+    with interruptible():
         workspace = flows.run_workflow(
             config,
             root=results,
@@ -55,7 +50,7 @@ def run(
             about=flows.About(title, tags, note),
             until=until,
             workers=workers,
-            reporter=progress,
+            reporter=watching(quiet=quiet),
         )
     terminal.say(flows.closing_line(workspace))
 
@@ -79,7 +74,7 @@ def resume(
 
     Example: `workspace-kit resume workflow_20260101_120000_1a2b3c4d --from phase_3`
     """
-    with _interruptible():
+    with interruptible():
         resumed = flows.resume_run(
             workspace,
             results,
@@ -88,7 +83,7 @@ def resume(
             fallback=fallback,
             accept_new_prices=accept_new_prices,
             workers=workers,
-            reporter=flows.silent if quiet else terminal.progress_bar,
+            reporter=watching(quiet=quiet),
         )
     for remark in resumed.remarks:
         terminal.remark(remark)
@@ -113,17 +108,8 @@ def analyze(
 
     Example: `workspace-kit analyze workflow_123 --config my_workflow.yaml --as second_look --what regimes`
     """
-    progress = flows.silent if quiet else terminal.progress_bar
-    held = flows.open_workspace(workspace, results)
-    for path in flows.analyze(held, config, name=name, what=what or tuple(flows.ANALYSES), reporter=progress):
+    held, parts = flows.open_workspace(workspace, results), what or tuple(flows.ANALYSES)
+    with interruptible("Nothing was written; repeat the command."):
+        written = flows.analyze(held, config, name=name, what=parts, reporter=watching(quiet=quiet))
+    for path in written:
         terminal.say(f"Wrote {path}")
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Say how to go on after Ctrl-C, of which Typer makes an exit without a word."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupted:
-        terminal.remark(f"Interrupted; what was committed stays. {interrupted}")
-        raise typer.Exit(INTERRUPTED) from None

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workspace_kit.flows.analyses import ANALYSES as ANALYSES
     from workspace_kit.flows.analyses import analyze as analyze
+    from workspace_kit.flows.batch import Batch as Batch
+    from workspace_kit.flows.batch import write_reports as write_reports
     from workspace_kit.flows.catalogs import open_catalog as open_catalog
+    from workspace_kit.flows.catalogs import reading as reading
     from workspace_kit.flows.comparison import compare_workspaces as compare_workspaces
     from workspace_kit.flows.comparison import comparison_told as comparison_told
     from workspace_kit.flows.coordinator import PerformanceReader as PerformanceReader
@@ -49,14 +52,17 @@ if TYPE_CHECKING:
     from workspace_kit.flows.run import run_workflow as run_workflow
     from workspace_kit.flows.studies import CompositeWorkspace as CompositeWorkspace
     from workspace_kit.flows.studies import open_workspace as open_workspace
+    from workspace_kit.flows.trip import Reporter as Reporter
     from workspace_kit.flows.trip import silent as silent
 
 _HOME = {
     "ANALYSES": "analyses",
     "About": "run",
+    "Batch": "batch",
     "CompositeWorkspace": "studies",
     "IncrementalProcessor": "following",
     "PerformanceReader": "coordinator",
+    "Reporter": "trip",
     "Resumed": "resume",
     "WorkspaceManager": "coordinator",
     "accept_change": "integrity",
@@ -83,6 +89,7 @@ _HOME = {
     "pin": "lifecycle",
     "publish_catalog": "publishing",
     "raw_views": "publishing",
+    "reading": "catalogs",
     "repair_workspace": "lifecycle",
     "replay": "frames",
     "restore_workspace": "lifecycle",
@@ -94,6 +101,7 @@ _HOME = {
     "write_example": "housekeeping",
     "write_parquet": "questions",
     "write_report": "pages",
+    "write_reports": "batch",
     "write_trial": "coordinator",
 }
 

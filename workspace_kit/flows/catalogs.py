@@ -1,12 +1,14 @@
 """From files on disk to SQL: list, refresh the mirror, open the views."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
 
 from workspace_kit.errors import NotFound
+from workspace_kit.flows.trip import Reporter
 from workspace_kit.layout.inventory import archives, find_workspace, inventory
 from workspace_kit.layout.inventory import workspaces as all_workspaces
 from workspace_kit.layout.reader import read_rows
@@ -55,3 +57,21 @@ def open_catalog(
     )
     tables = {name: parts.paths(name) for name in [*MIRRORED, "files"]}
     return Catalog(tables, scratch=parts.folder, workspaces=scope)
+
+
+@contextmanager
+def reading(reporter: Reporter) -> Iterator[Progress]:
+    """Show through a reporter how many files were read, once there is one to read."""
+    with ExitStack() as shown:
+        step: list[Callable[[], None]] = []
+        seen = 0
+
+        def told(done: int, total: int) -> None:
+            nonlocal seen
+            if not step:
+                step.append(shown.enter_context(reporter("Files", total)))
+            for _ in range(done - seen):
+                step[0]()
+            seen = done
+
+        yield told

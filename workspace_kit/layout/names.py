@@ -19,6 +19,8 @@ TRASH = ".trash"
 SET_ASIDE = "set_aside"
 UNKNOWN = "unknown"
 DEFAULT_ROOT = Path("results")
+# Below the root, over all workspaces.
+INDEX = "index.html"
 REGIMES, TEST_REGIMES = "regimes", "validation_regimes"
 RETURN_CORRELATIONS, POSITION_CORRELATIONS = "correlation_matrix", "position_correlation_matrix"
 

@@ -1,15 +1,13 @@
 """A story as one HTML file that needs no network, and as one picture."""
 
-import base64
 import datetime as dt
-import hashlib
 from collections.abc import Mapping
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from workspace_kit.report import words
 from workspace_kit.report.curves import overview
+from workspace_kit.report.document import environment, policy
 from workspace_kit.report.ink import INKS, house_style, png_bytes
 from workspace_kit.report.panels import sections
 from workspace_kit.report.results import curves_of, main_and_reference
@@ -28,10 +26,10 @@ def page(story: Story) -> str:
     told = prepared(story)
     with house_style():
         shown = sections(told)
-    environment = _environment()
-    style = environment.get_template("style.css").render(inks=INKS)
-    script = environment.get_template("script.js").render()
-    return environment.get_template("page.html").render(
+    templates = environment()
+    style = templates.get_template("style.css").render(inks=INKS)
+    script = templates.get_template("script.js").render()
+    return templates.get_template("page.html").render(
         story=told,
         name=words.short(told.name or told.workspace, most=_NAME),
         facts=_facts(told),
@@ -39,7 +37,7 @@ def page(story: Story) -> str:
         missing=[section for section in shown if section.missing and not section.blocks],
         style=style,
         script=script,
-        policy=_policy(style=style, script=script),
+        policy=policy(style=style, script=script),
     )
 
 
@@ -57,24 +55,6 @@ def performance_chart(story: Story) -> bytes:
             subtitle=f"{told.workspace}, net of cost; every period starts with fresh accounts, chained here",
         )
         return png_bytes(figure, scale=_PNG_SCALE)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("workspace_kit.report"),
-        autoescape=True,
-        finalize=_finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["short"] = words.short
-    return environment
-
-
-def _finalize(value: object) -> object:
-    """Spell out what nobody could see in a text; markup of ours stays as it is."""
-    return words.printable(value) if type(value) is str else value
 
 
 def _facts(story: Story) -> Mapping[str, str]:
@@ -98,21 +78,3 @@ def _instant(instant: dt.datetime | None) -> str:
 
 def _of_kind(trials: pl.DataFrame, kind: str) -> str:
     return words.count(trials.filter(pl.col("kind") == kind).height)
-
-
-def _policy(*, style: str, script: str) -> str:
-    """Return a content security policy that lets nothing in but the page's own style and script."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src '{_digest(style)}'",
-            f"script-src '{_digest(script)}'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
