@@ -1,4 +1,6 @@
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -132,29 +134,65 @@ def test_a_time_beyond_every_calendar_stops_nothing(seconds: int, workspace: Wor
     inventory([workspace]).rows()
 
 
+class Entry:
+    """An entry of a folder that tells of each look at its file first."""
+
+    def __init__(self, entry: os.DirEntry[str], look: Callable[[str], os.stat_result | None]) -> None:
+        self.name, self._entry, self._look = entry.name, entry, look
+
+    def is_dir(self, *, follow_symlinks: bool) -> bool:
+        return self._entry.is_dir(follow_symlinks=follow_symlinks)
+
+    def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+        return self._look(self.name) or self._entry.stat(follow_symlinks=follow_symlinks)
+
+
+def watch_looks(monkeypatch: pytest.MonkeyPatch, look: Callable[[str], os.stat_result | None]) -> None:
+    """Let ``look`` answer for each file that a listing asks the file system for; null: as it is."""
+    real = os.scandir
+
+    @contextmanager
+    def scandir(folder: int) -> Iterator[list[Entry]]:
+        with real(folder) as entries:
+            yield [Entry(entry, look) for entry in entries]
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
 def test_identities_beyond_what_a_column_holds_stop_nothing(workspace: Workspace, monkeypatch) -> None:
-    path = put(workspace, "signals/trial_0.jsonl")
-    real = os.lstat(path)
+    real = os.lstat(put(workspace, "signals/trial_0.jsonl"))
     far = os.stat_result(
         (real.st_mode, 2**64 - 1, *real[2:]),
         {"st_mtime_ns": 2**62 * 10**9, "st_ctime_ns": -(2**80), "st_atime_ns": 0},
     )
-    monkeypatch.setattr(os, "lstat", lambda path: far)
+    watch_looks(monkeypatch, lambda name: far)
     (row,) = inventory([workspace]).to_dicts()
     assert (row["inode"], row["modified_ns"], row["changed_ns"]) == (2**63 - 1, 2**63 - 1, -(2**63) + 1)
 
 
 def test_a_file_that_goes_while_it_is_listed_is_left_out(workspace: Workspace, monkeypatch) -> None:
     put(workspace, "signals/trial_0.jsonl")
-    going, real = put(workspace, "signals/trial_1.jsonl"), os.lstat
-
-    def lstat(path: str) -> os.stat_result:
-        if str(path) == str(going):
-            going.unlink(missing_ok=True)
-        return real(path)
-
-    monkeypatch.setattr(os, "lstat", lstat)
+    going = put(workspace, "signals/trial_1.jsonl")
+    watch_looks(monkeypatch, lambda name: going.unlink() if name == going.name else None)
     assert listed(workspace) == {"signals/trial_0.jsonl": "signals"}
+
+
+def test_a_listing_asks_for_each_file_once_and_for_what_it_is_read_with_once_a_workspace(
+    workspace: Workspace, monkeypatch
+) -> None:
+    for trial in range(30):
+        put(workspace, f"signals/trial_{trial}.jsonl")
+        put(workspace, f"performance/trial_{trial}.json")
+    looks: list[str] = []
+    beside: list[str] = []
+    watch_looks(monkeypatch, looks.append)
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: (beside.append(Path(path).name), real(path))[1])
+    assert inventory([workspace]).height == 60
+    assert sorted(looks) == sorted(
+        name for trial in range(30) for name in (f"trial_{trial}.jsonl", f"trial_{trial}.json")
+    )
+    assert beside == ["config.yaml"]
 
 
 def contexts(workspace: Workspace) -> dict[str, str]:

@@ -44,9 +44,10 @@ class FileKind:
 
     def key(self, folder: str, name: str) -> str | None:
         """Return the key of a file by folder and name, or null where it is of another kind."""
+        if folder != self.folder or not name.endswith(self.suffix):
+            return None
         stem = name.removesuffix(self.suffix)
-        is_ours = folder == self.folder and name.endswith(self.suffix) and self.stem.fullmatch(stem)
-        return stem if is_ours else None
+        return stem if self.stem.fullmatch(stem) else None
 
 
 def _kind(name: str, folder: str, stem: str, suffix: str) -> FileKind:
@@ -96,6 +97,7 @@ KINDS = (
     PICTURE,
     PAGE,
 )
+_KINDS_IN = {folder: tuple(kind for kind in KINDS if kind.folder == folder) for folder in FOLDERS}
 
 # What each phase of the main job is about to write, as patterns of paths within a workspace.
 PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
@@ -184,7 +186,7 @@ def trial_id(trial: int | str) -> str:
 
 def classify(folder: str, name: str) -> tuple[FileKind, str] | None:
     """Return what a file of a workspace is, by its folder and name, or null where no kind knows it."""
-    for kind in KINDS:
+    for kind in _KINDS_IN.get(folder, ()):
         if (key := kind.key(folder, name)) is not None:
             return kind, key
     return None
