@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from workspace_kit.layout import checkpoint
+from workspace_kit.layout.chain import sealed
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_later_format_is_exit_code_6(command, copy):
     path = copy / "checkpoints" / "phase_4_complete.checkpoint"
     content = {key: each for key, each in json.loads(path.read_text()).items() if key != "digest"}
     content["format"] = 99
-    path.write_bytes(checkpoint.encode_json({**content, "digest": checkpoint._seal(content)}))
+    path.write_bytes(sealed(content))
     for name in ("verify", "resume"):
         code, _, err = command(name, copy.name)
         assert code == 6

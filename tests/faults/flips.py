@@ -6,7 +6,8 @@ from pathlib import Path
 from harness import scratch, spread
 from scenarios import NOW, make, write_trial
 
-from workspace_kit.layout.checkpoint import read_chain, write_checkpoint
+from workspace_kit.layout.chain import read_chain
+from workspace_kit.layout.checkpoint import write_checkpoint
 from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.names import Workspace

@@ -15,7 +15,7 @@ from workspace_kit.errors import WorkspaceKitError
 from workspace_kit.flows.lifecycle import archive_workspace
 from workspace_kit.layout import names
 from workspace_kit.layout.archive import verify_archive
-from workspace_kit.layout.checkpoint import read_chain
+from workspace_kit.layout.chain import read_chain
 from workspace_kit.layout.documents import read_document
 from workspace_kit.layout.lines import read_signals, salvage
 from workspace_kit.layout.names import Workspace, classify, trial_id

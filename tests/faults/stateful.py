@@ -216,8 +216,13 @@ class Life:
     def composite(self) -> None:
         chosen = sorted(set(self.pick.choices(self.live(), k=2)))
         rows = CompositeWorkspace(chosen, self.root).aggregate_signals()
-        wanted = sorted(s for name in chosen for each in self.model.signals[name].values() for s in each)
-        assert sorted(rows["symbol"]) == wanted
+        # The same trial with the same signals counts once, wherever it lies; without its document it is no trial.
+        told = {
+            trial if trial in self.model.documents[name] else (name, trial): symbols
+            for name in chosen
+            for trial, symbols in self.model.signals[name].items()
+        }
+        assert sorted(rows["symbol"]) == sorted(each for symbols in told.values() for each in symbols)
 
     def mirror(self) -> None:
         with open_catalog(self.root) as catalog:

@@ -1,5 +1,6 @@
 """R11: a run that is stopped anywhere, and resumed, ends in the bytes of one that nobody stopped."""
 
+import math
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 import workspace_kit as wk
 from workspace_kit import storage
-from workspace_kit.flows import discovery, run
+from workspace_kit.flows import discovery, journal, run
 
 ID = "workflow_tiny"
 RESULTS = ("signals", "performance", "analysis")
@@ -29,10 +30,11 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module", autouse=True)
 def in_process(epoch) -> Iterator[None]:
-    """Run trials in this process, where a test can stop them, and draw no page."""
+    """Run trials in this process, where a test can stop them, draw no page, and let no clock add a step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discovery, "each", serially)
         patch.setattr(run, "write_report", lambda _workspace: None)
+        patch.setattr(journal, "HEARTBEAT_SECONDS", math.inf)
         yield
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import workspace_kit as wk
-from workspace_kit.layout import checkpoint
+from workspace_kit.layout.chain import sealed as seal_anew
 
 QUIET = ("ok", "may change", "registered", "added", "partial output")
 Harm = Callable[[Path, random.Random], set[str]]
@@ -124,7 +124,7 @@ def forge(folder: Path, chance: random.Random) -> set[str]:
     entry = chance.choice([each for each in content["files"] if each["kind"] == "replace"])
     entry["sha256"] = f"{chance.getrandbits(256):064x}"
     del content["digest"]
-    path.write_bytes(checkpoint.encode_json({**content, "digest": checkpoint._seal(content)}))
+    path.write_bytes(seal_anew(content))
     is_last = path == seals(folder)[-1]
     return named(folder, path, *([folder / entry["path"]] if is_last else []))
 
@@ -138,11 +138,20 @@ def edit_a_checkpoint(folder: Path, chance: random.Random) -> set[str]:
 
 
 def lose_a_checkpoint(folder: Path, chance: random.Random) -> set[str]:
-    """Remove one that others follow: the next is then named."""
+    """Remove one, the last perhaps: the log knows that it was there."""
+    lost = chance.choice(seals(folder))
+    lost.unlink()
+    return named(folder, lost)
+
+
+def lose_a_checkpoint_and_the_log(folder: Path, chance: random.Random) -> set[str]:
+    """Remove one that others follow, and the log: the gap before the next tells."""
     number = chance.randrange(2)
     lost, following = seals(folder)[number : number + 2]
     lost.unlink()
-    return named(folder, following)
+    log = folder / "metadata" / "execution_log.json"
+    log.unlink()
+    return named(folder, following, log)
 
 
 HARMS: tuple[Harm, ...] = (
@@ -157,6 +166,7 @@ HARMS: tuple[Harm, ...] = (
     forge,
     edit_a_checkpoint,
     lose_a_checkpoint,
+    lose_a_checkpoint_and_the_log,
 )
 
 

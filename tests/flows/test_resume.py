@@ -1,6 +1,7 @@
 """Whatever interrupts a run, `resume` ends in the same bytes; whatever changed meanwhile is named first."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -14,8 +15,9 @@ import pytest
 import workspace_kit as wk
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged, NewerFormat, PriceError, UsageError, WorkspaceCorruptedError
-from workspace_kit.flows import discovery, resume, run
-from workspace_kit.layout import checkpoint, names, reader
+from workspace_kit.flows import discovery, journal, resume, run
+from workspace_kit.layout import names, reader
+from workspace_kit.layout.chain import sealed
 
 RESULTS = ("signals", "performance", "analysis")
 ID = "workflow_tiny"
@@ -39,13 +41,19 @@ def killing(at: int):
     return watch
 
 
-@pytest.fixture
-def in_process(monkeypatch, epoch):
-    """Run trials in this process, where a test can stop them, dated alike, and draw no page."""
-    monkeypatch.setattr(
+def keep_in_process(patch: pytest.MonkeyPatch) -> None:
+    """Run trials in this process, where a test can stop them, draw no page, and let no clock add a step."""
+    patch.setattr(
         discovery, "each", lambda function, items, *, shared, **_rest: (function(shared, it) for it in items)
     )
-    monkeypatch.setattr(run, "write_report", lambda _workspace: None)
+    patch.setattr(run, "write_report", lambda _workspace: None)
+    patch.setattr(journal, "HEARTBEAT_SECONDS", math.inf)
+
+
+@pytest.fixture
+def in_process(monkeypatch, epoch):
+    """Run where a test can stop it, step by step, dated alike."""
+    keep_in_process(monkeypatch)
 
 
 def contents(workspace: Path, *folders: str) -> dict[str, bytes]:
@@ -65,10 +73,7 @@ def started(tiny: Path, root: Path, until: str = "phase_4") -> Path:
 def golden(tiny, tmp_path_factory, epoch):
     """Folder of an uninterrupted run, and every change of the disk that it made."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(
-        discovery, "each", lambda function, items, *, shared, **_rest: (function(shared, it) for it in items)
-    )
-    patch.setattr(run, "write_report", lambda _workspace: None)
+    keep_in_process(patch)
     operations: list[tuple[str, Path]] = []
     with storage.watch_operations(lambda operation, path: operations.append((operation, path))):
         workspace = started(tiny, tmp_path_factory.mktemp("golden"))
@@ -234,8 +239,7 @@ def test_a_newer_format_is_refused(copy):
     path = copy / "checkpoints" / "phase_4_complete.checkpoint"
     content = json.loads(path.read_text())
     content = {**{key: each for key, each in content.items() if key != "digest"}, "format": 2}
-    sealed = {**content, "digest": checkpoint._seal(content)}
-    path.write_bytes(checkpoint.encode_json(sealed))
+    path.write_bytes(sealed(content))
     with pytest.raises(NewerFormat, match="checkpoint format 2"):
         wk.resume_run(copy)
 

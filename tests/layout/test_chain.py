@@ -1,13 +1,16 @@
 """Checkpoints: a sealed chain, in which no link can be changed, lost or slipped in unseen."""
 
 import datetime as dt
+import itertools
 import json
 
 import pytest
 
+from workspace_kit import storage
 from workspace_kit.errors import NewerFormat, SchemaMismatch
-from workspace_kit.layout import checkpoint, names
-from workspace_kit.layout.checkpoint import read_chain, write_checkpoint
+from workspace_kit.layout import names
+from workspace_kit.layout.chain import FORMAT, read_chain, sealed
+from workspace_kit.layout.checkpoint import set_aside, withdraw, write_checkpoint
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.reader import log_of
@@ -65,11 +68,11 @@ def test_each_checkpoint_names_the_one_before_it(workspace):
     assert (chain.sound, chain.faults) == (3, {})
 
 
-def test_the_log_hears_of_a_checkpoint_before_it_appears(workspace):
+def test_the_log_hears_of_a_checkpoint_before_and_after_it_appears(workspace):
     seal(workspace, "phase_1")
-    event = log_of(workspace)[-1]
-    digest = read_chain(workspace).whole[0].digest
-    assert (event["event"], event["detail"]) == ("checkpoint", {"seq": 1, "digest": digest})
+    told = {"seq": 1, "digest": read_chain(workspace).whole[0].digest}
+    events = [(each["event"], each["detail"]) for each in log_of(workspace)]
+    assert events == [("checkpoint", told), ("checkpoint published", told)]
 
 
 def test_a_phase_recorded_again_takes_its_old_place_and_later_ones_are_set_aside(workspace):
@@ -79,7 +82,7 @@ def test_a_phase_recorded_again_takes_its_old_place_and_later_ones_are_set_aside
     chain = read_chain(workspace)
     assert [(each.seq, each.phase) for each in chain.whole] == [(1, "phase_1"), (2, "phase_2")]
     assert (chain.whole[1].content["state"], chain.faults) == ({"again": True}, {})
-    aside = workspace.path / "checkpoints" / "set_aside" / "3" / "checkpoints"
+    aside = workspace.path / "checkpoints" / "set_aside" / "2" / "checkpoints"
     assert [path.name for path in aside.iterdir()] == ["phase_3_complete.checkpoint"]
 
 
@@ -110,13 +113,74 @@ def test_every_flipped_bit_of_a_checkpoint_is_noticed(workspace):
     assert read_chain(workspace).faults == {}
 
 
-def test_a_lost_checkpoint_leaves_a_gap_that_is_named(workspace):
-    for phase in ("phase_1", "phase_2", "phase_3"):
-        seal(workspace, phase)
-    (workspace.path / "checkpoints" / "phase_2_complete.checkpoint").unlink()
+GONE = "deleted: the log records that it was written"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_lost_checkpoint_is_named_the_last_one_too(workspace, number):
+    paths = [seal(workspace, f"phase_{each}") for each in (1, 2, 3)]
+    paths[number - 1].unlink()
     chain = read_chain(workspace)
-    assert chain.sound == 1
-    assert list(chain.faults.values()) == ["number 3, after 1: one is missing"]
+    assert chain.faults == {paths[number - 1]: GONE}
+    assert chain.sound == number - 1
+
+
+def test_without_the_log_a_lost_checkpoint_leaves_a_gap_that_is_named(workspace):
+    paths = [seal(workspace, f"phase_{each}") for each in (1, 2, 3)]
+    paths[1].unlink()
+    workspace.file(names.METADATA, "execution_log").unlink()
+    chain = read_chain(workspace)
+    assert (chain.sound, chain.faults) == (1, {paths[2]: "number 3, after 1: one is missing"})
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing after it reaches the disk."""
+
+
+def seal_until(workspace, phase: str, steps: int) -> bool:
+    """Begin a checkpoint, stopped after so many changes of the disk; whether it was done before that."""
+    left = iter(range(steps))
+
+    def stop(_operation, _path) -> None:
+        if next(left, None) is None:
+            raise Killed
+
+    try:
+        with storage.watch_operations(stop):
+            seal(workspace, phase)
+    except Killed:
+        return False
+    return True
+
+
+def test_a_crash_at_any_step_of_a_checkpoint_is_no_loss_of_it(workspace):
+    seal(workspace, "phase_1")
+    appeared = []
+    for steps in itertools.count():
+        is_done = seal_until(workspace, "phase_2", steps)
+        appeared.append(len(read_chain(workspace).whole) == 2)
+        assert read_chain(workspace).faults == {}, steps
+        if is_done:
+            break
+    assert appeared == sorted(appeared)
+    assert appeared[0] is False
+    assert appeared[-2] is True, "killed between its appearance and the log's word of it"
+
+
+def test_what_was_withdrawn_or_written_anew_is_not_lost(workspace):
+    for phase in ("phase_1", "phase_2", "phase_3", "phase_1"):
+        seal(workspace, phase)
+    assert [each.phase for each in read_chain(workspace).whole] == ["phase_1"]
+    assert read_chain(workspace).faults == {}
+    path = seal(workspace, "phase_4")
+    assert [moved.name for moved in withdraw(workspace, [path], after=1, at=NOW)] == [path.name]
+    assert read_chain(workspace).faults == {}
+
+
+def test_a_lost_checkpoint_whose_place_another_takes_is_forgotten(workspace):
+    seal(workspace, "phase_1").unlink()
+    seal(workspace, "phase_2")
+    assert (read_chain(workspace).last.seq, read_chain(workspace).faults) == (1, {})
 
 
 def test_a_copied_checkpoint_is_a_number_twice(workspace):
@@ -130,15 +194,15 @@ def test_a_forged_checkpoint_with_a_good_seal_is_not_the_one_in_the_log(workspac
     content = json.loads(path.read_text())
     del content["digest"]
     content["completed_trials"] = []
-    path.write_bytes(checkpoint.encode_json({**content, "digest": checkpoint._seal(content)}))
+    path.write_bytes(sealed(content))
     assert read_chain(workspace).faults == {path: "forged: the log records another digest"}
 
 
 def test_a_newer_format_with_a_good_seal_is_refused(workspace):
     path = seal(workspace, "phase_1")
     content = {key: each for key, each in json.loads(path.read_text()).items() if key != "digest"}
-    content["format"] = checkpoint.FORMAT + 1
-    path.write_bytes(checkpoint.encode_json({**content, "digest": checkpoint._seal(content)}))
+    content["format"] = FORMAT + 1
+    path.write_bytes(sealed(content))
     with pytest.raises(NewerFormat, match="checkpoint format 2"):
         read_chain(workspace)
 
@@ -170,9 +234,9 @@ def test_what_was_set_aside_is_never_written_over(workspace):
     kept = []
     for number in range(3):
         path = write(workspace, "analysis/a.json", str(number))
-        kept.append(checkpoint.set_aside(workspace, path, seq=4))
+        kept.append(set_aside(workspace, path, seq=4))
     assert [path.read_text() for path in kept] == ["0", "1", "2"]
-    assert checkpoint.set_aside(workspace, workspace.path / "analysis" / "a.json", seq=4) is None
+    assert set_aside(workspace, workspace.path / "analysis" / "a.json", seq=4) is None
     assert inventory([workspace]).filter(kind=names.UNKNOWN).is_empty()
 
 
@@ -192,13 +256,19 @@ def test_what_was_set_aside_is_never_written_over(workspace):
 def test_a_checkpoint_that_says_nonsense_under_a_good_seal_is_damaged(workspace, change):
     path = seal(workspace, "phase_1")
     content = {key: each for key, each in json.loads(path.read_text()).items() if key != "digest"} | change
-    path.write_bytes(checkpoint.encode_json({**content, "digest": checkpoint._seal(content)}))
+    path.write_bytes(sealed(content))
     (workspace.path / "metadata" / "execution_log.json").write_text("[]")
     assert [path] == list(read_chain(workspace).faults)
 
 
-def test_a_log_of_nonsense_forges_no_checkpoint(workspace):
+def test_a_log_of_nonsense_neither_forges_nor_loses_a_checkpoint(workspace):
     seal(workspace, "phase_1")
-    nonsense = [7, {"event": "checkpoint"}, {"event": "checkpoint", "phase": ["p"], "detail": {"digest": []}}]
+    nonsense = [
+        7,
+        {"event": "checkpoint"},
+        {"event": "checkpoint", "phase": ["p"], "detail": {"digest": []}},
+        {"event": "checkpoint published", "phase": "../../etc/passwd", "detail": {"seq": 1}},
+        {"event": "checkpoint published", "phase": "phase_9", "detail": {"seq": "last"}},
+    ]
     (workspace.path / "metadata" / "execution_log.json").write_text(json.dumps(nonsense))
     assert read_chain(workspace).faults == {}

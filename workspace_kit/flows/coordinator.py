@@ -15,11 +15,9 @@ from workspace_kit.flows.provenance import versions
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names
+from workspace_kit.layout.chain import Chain, Checkpoint, read_chain
 from workspace_kit.layout.checkpoint import (
-    Chain,
-    Checkpoint,
     cover,
-    read_chain,
     workspace_hash,
     write_checkpoint,
 )

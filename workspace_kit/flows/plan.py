@@ -9,8 +9,10 @@ import polars as pl
 from workspace_kit import storage
 from workspace_kit.errors import UsageError
 from workspace_kit.flows.integrity import START
+from workspace_kit.flows.trip import wall_clock
 from workspace_kit.layout import names
-from workspace_kit.layout.checkpoint import Chain, set_aside
+from workspace_kit.layout.chain import Chain
+from workspace_kit.layout.checkpoint import set_aside, withdraw
 from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import log_of
@@ -101,9 +103,8 @@ def clear(workspace: Workspace, plan: Plan) -> list[str]:
     loose = plan.found.rows.filter(pl.col("verdict").is_in(LOOSE))["path"]
     half_done = [path for path in map(workspace.path.joinpath, loose) if path not in kept]
     moved = [
-        set_aside(workspace, path, seq=seq)
-        for path in [*_no_longer_good(workspace, plan), *half_done]
-        if is_regular(path)
+        *withdraw(workspace, _no_longer_good(workspace, plan), after=seq, at=wall_clock()),
+        *(set_aside(workspace, path, seq=seq) for path in half_done if is_regular(path)),
     ]
     for folder in names.FOLDERS:
         for path in storage.leftovers(workspace.path / folder):
@@ -167,6 +168,5 @@ def _no_longer_good(workspace: Workspace, plan: Plan) -> list[Path]:
     """Return the checkpoints beyond the plan's, newest first: what is left after each step is a chain."""
     holds = {each.path for each in plan.chain.whole}
     folder = workspace.path / names.CHECKPOINT.folder
-    return [
-        path for path in sorted(folder.glob(f"*{names.CHECKPOINT.suffix}"), reverse=True) if path not in holds
-    ]
+    found = sorted(folder.glob(f"*{names.CHECKPOINT.suffix}"), reverse=True)
+    return [path for path in found if path not in holds and is_regular(path)]

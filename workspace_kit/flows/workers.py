@@ -71,9 +71,10 @@ def _pooled(
             for future in as_completed(places):
                 yield places[future], future.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # First: one that is still starting would miss what the pool takes away, and say so on the screen.
             for process in set(multiprocessing.active_children()) - before:
                 process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 

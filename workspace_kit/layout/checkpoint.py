@@ -1,8 +1,4 @@
-"""What a workspace held when a phase ended: every file with its size and digest, sealed by its own digest.
-
-Checkpoints are ordered by ``seq`` alone, never by name or clock, and each names the digest of the one before.
-Whatever a later format adds, it keeps ``format`` and the seal, so that "newer" and "damaged" stay apart.
-"""
+"""What a workspace holds when a phase ends: every file with its size and digest, put down as a checkpoint."""
 
 import datetime as dt
 import hashlib
@@ -10,73 +6,37 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
 from workspace_kit import clock, storage
-from workspace_kit.errors import NewerFormat, SchemaMismatch, WorkspaceKitError
+from workspace_kit.errors import SchemaMismatch
 from workspace_kit.layout import names
+from workspace_kit.layout.chain import (
+    APPENDED,
+    FORMAT,
+    MUTABLE,
+    PUBLISHED,
+    REPLACED,
+    SEALED,
+    WITHDRAWN,
+    Checkpoint,
+    digest_of,
+    place_of,
+    read_chain,
+    sealed,
+)
 from workspace_kit.layout.documents import encode_document, encode_json
 from workspace_kit.layout.inventory import inventory
-from workspace_kit.layout.lines import parse_json
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import MAX_DOCUMENT, log_of, read_bytes
+from workspace_kit.layout.reader import read_bytes
 from workspace_kit.layout.trials import recorded_signals
 from workspace_kit.layout.writer import log_event
 
-FORMAT = 1
-SEALED = "checkpoint"
-MUTABLE, APPENDED, REPLACED = "mutable", "append", "replace"
 ASIDE = (names.CHECKPOINT.name, names.STARTED.name, names.STATE.name)
-_OURS = ("format", "seq", "files", "digest")
-_SUFFIX = "_complete"
 _MUTABLE_KINDS = (names.PICTURE.name, names.PAGE.name)
 _MUTABLE_METADATA = ("execution_log", "phase_timing")
-
-
-class Checkpoint(NamedTuple):
-    """One checkpoint: where it lies and what it says."""
-
-    path: Path
-    content: Mapping[str, Any]
-
-    @property
-    def phase(self) -> str:
-        """The phase that had ended."""
-        return str(self.content["phase"])
-
-    @property
-    def seq(self) -> int:
-        """Place in the chain, from 1; 0 where another program wrote it."""
-        return int(self.content.get("seq", 0))
-
-    @property
-    def digest(self) -> str | None:
-        """Its seal, null where another program wrote it."""
-        return self.content.get("digest")
-
-    @property
-    def files(self) -> dict[str, dict[str, Any]]:
-        """What it covers, by path within the workspace."""
-        return {each["path"]: each for each in self.content.get("files", ())}
-
-
-class Chain(NamedTuple):
-    """The checkpoints of a workspace, in order.
-
-    ``whole`` are those with a good seal; ``sound`` is how many of them, from the first, follow one another
-    without a gap. ``faults`` says of each file what is wrong with it.
-    """
-
-    whole: Sequence[Checkpoint]
-    sound: int
-    faults: Mapping[Path, str]
-
-    @property
-    def last(self) -> Checkpoint | None:
-        """The newest with a good seal."""
-        return self.whole[-1] if self.whole else None
 
 
 def write_checkpoint(
@@ -93,15 +53,15 @@ def write_checkpoint(
 
     A phase that is checkpointed again keeps its place in the chain; those after it are set aside first, since
     they rest on what it was. The log learns the digest before the checkpoint appears, so that a forged one
-    can be told.
+    can be told, and then that it has appeared, so that a lost one can.
 
     Raises
     ------
     SchemaMismatch
         ``state`` cannot be written as JSON.
     """
-    path = workspace.file(names.CHECKPOINT, phase if phase.endswith(_SUFFIX) else f"{phase}{_SUFFIX}")
-    before = _before(workspace, path)
+    path = place_of(workspace, phase)
+    before = _before(workspace, path, at=written_at)
     covered = list(cover(files, sync=sync))
     for folder in sorted({str(each["path"]).partition("/")[0] for each in covered}) if sync else ():
         storage.sync_folder(workspace.path / folder)
@@ -120,16 +80,10 @@ def write_checkpoint(
         },
         where=str(path),
     )
-    digest = _seal(content)
-    log_event(
-        workspace,
-        at=written_at,
-        phase=phase,
-        event=SEALED,
-        trial_id=None,
-        detail={"seq": content["seq"], "digest": digest},
-    )
-    storage.replace(path, encode_json({**content, "digest": digest}), sync=sync)
+    told = {"seq": content["seq"], "digest": digest_of(content)}
+    log_event(workspace, at=written_at, phase=phase, event=SEALED, trial_id=None, detail=told)
+    storage.replace(path, sealed(content), sync=sync)
+    log_event(workspace, at=written_at, phase=phase, event=PUBLISHED, trial_id=None, detail=told)
     return path
 
 
@@ -154,39 +108,10 @@ def write_marker(
     return path
 
 
-def read_chain(workspace: Workspace) -> Chain:
-    """Read every checkpoint: those with a good seal in order, and what is wrong with the others.
-
-    Raises
-    ------
-    NewerFormat
-        A checkpoint was written by a later version.
-    """
-    faults: dict[Path, str] = {}
-    whole: list[Checkpoint] = []
-    folder = workspace.path / names.CHECKPOINT.folder
-    for path in sorted(folder.glob(f"*{names.CHECKPOINT.suffix}")):
-        try:
-            whole.append(_load(path))
-        except (ValueError, RecursionError) as error:
-            faults[path] = f"damaged: {error}"
-        except NewerFormat:
-            raise
-        except WorkspaceKitError as error:
-            faults[path] = error.found
-    whole.sort(key=lambda each: (each.seq, len(each.phase), each.phase))
-    forged = _forged(workspace, whole)
-    faults |= forged
-    sound, gap = _follow([each for each in whole if each.path not in forged])
-    if gap and not faults:
-        faults[gap[0]] = gap[1]
-    return Chain(whole, len(whole) if not faults else sound, faults)
-
-
 def workspace_hash(covered: Iterable[Mapping[str, object]]) -> str:
     """One digest over names, sizes and digests of all files that do not change after their phase."""
     lasting = [[each["path"], each["bytes"], each["sha256"]] for each in covered if each["kind"] != MUTABLE]
-    return _seal(lasting)
+    return digest_of(lasting)
 
 
 def cover(files: pl.DataFrame, *, sync: bool) -> Iterator[dict[str, object]]:
@@ -219,15 +144,24 @@ def _kind(kind: str, key: str, *, is_final: bool) -> str:
     return APPENDED if kind == names.SIGNALS.name and not is_final else REPLACED
 
 
-def _before(workspace: Workspace, path: Path) -> Sequence[Checkpoint]:
+def _before(workspace: Workspace, path: Path, *, at: dt.datetime) -> Sequence[Checkpoint]:
     """Return what a new checkpoint comes after: all, or those before the one whose place it takes."""
     whole = read_chain(workspace).whole
     places = [place for place, each in enumerate(whole) if each.path == path]
     if not places:
         return whole
-    for later in reversed(whole[places[0] + 1 :]):
-        set_aside(workspace, later.path, seq=later.seq)
+    later = [each.path for each in reversed(whole[places[0] + 1 :])]
+    withdraw(workspace, later, after=whole[places[0]].seq, at=at)
     return whole[: places[0]]
+
+
+def withdraw(workspace: Workspace, checkpoints: Sequence[Path], *, after: int, at: dt.datetime) -> list[Path]:
+    """Set aside checkpoints that come after number ``after``, in the order given, once the log says so."""
+    if checkpoints:
+        detail = {"seq": after + 1}
+        log_event(workspace, at=at, phase=None, event=WITHDRAWN, trial_id=None, detail=detail)
+    moved = [set_aside(workspace, path, seq=after) for path in checkpoints]
+    return [path for path in moved if path]
 
 
 def set_aside(workspace: Workspace, path: Path, *, seq: int) -> Path | None:
@@ -244,79 +178,6 @@ def set_aside(workspace: Workspace, path: Path, *, seq: int) -> Path | None:
     return target
 
 
-def _load(path: Path) -> Checkpoint:
-    data = read_bytes(path, at_most=MAX_DOCUMENT)
-    content = parse_json(data)
-    if not isinstance(content, dict) or not isinstance(content.get("phase"), str):
-        raise ValueError("no checkpoint of a phase")
-    if not any(name in content for name in _OURS):
-        return Checkpoint(path, content)
-    sealed = {key: value for key, value in content.items() if key != "digest"}
-    if content.get("digest") != _seal(sealed) or encode_json(content) != data:
-        raise ValueError("it is not as it was sealed")
-    if not isinstance(content.get("format"), int):
-        raise ValueError("no number of a format")
-    if content["format"] > FORMAT:
-        raise NewerFormat(
-            str(path),
-            found=f"checkpoint format {content['format']}",
-            expected=f"at most {FORMAT}",
-            remedy="use a newer workspace-kit",
-        )
-    entries = content.get("files")
-    is_list = isinstance(entries, list) and all(map(is_entry, entries))
-    if not is_list or not isinstance(content.get("seq"), int):
-        raise ValueError("it says what no checkpoint says")
-    return Checkpoint(path, content)
-
-
-def is_entry(entry: object) -> bool:
-    """Whether something read says of one file of a workspace, and of none elsewhere, what it was."""
-    if not isinstance(entry, dict):
-        return False
-    path, size = entry.get("path"), entry.get("bytes")
-    folder, _, name = path.partition("/") if isinstance(path, str) else ("", "", "")
-    is_inside = folder in names.FOLDERS and "/" not in name and name not in {"", ".", ".."}
-    return (
-        is_inside
-        and isinstance(size, int)
-        and entry.get("kind") in {MUTABLE, APPENDED, REPLACED}
-        and isinstance(entry.get("sha256"), str)
-    )
-
-
-def _follow(whole: Sequence[Checkpoint]) -> tuple[int, tuple[Path, str] | None]:
-    """Return how many checkpoints follow one another, and the first that does not with what is wrong."""
-    seq, digest = 0, None
-    for place, each in enumerate(whole):
-        if each.digest is None:
-            continue
-        if each.seq != seq + 1:
-            found = "the same number as another" if each.seq == seq else f"after {seq}: one is missing"
-            return place, (each.path, f"number {each.seq}, {found}")
-        if each.content.get("previous") != digest:
-            return place, (each.path, "it does not follow the checkpoint before it")
-        seq, digest = each.seq, each.digest
-    return len(whole), None
-
-
-def _forged(workspace: Workspace, whole: Sequence[Checkpoint]) -> dict[Path, str]:
-    """Name checkpoints whose digest the log never heard of, though it heard of others of that phase."""
-    heard: dict[str, set[str]] = {}
-    try:
-        events = log_of(workspace)
-    except WorkspaceKitError:
-        return {}
-    for event in events:
-        if isinstance(event, dict) and event.get("event") == SEALED and isinstance(event.get("detail"), dict):
-            heard.setdefault(str(event.get("phase")), set()).add(str(event["detail"].get("digest")))
-    return {
-        each.path: "forged: the log records another digest"
-        for each in whole
-        if each.digest and each.phase in heard and each.digest not in heard[each.phase]
-    }
-
-
 def _plain(content: Mapping[str, object], *, where: str) -> dict[str, Any]:
     """Return the content as JSON will give it back."""
     try:
@@ -325,8 +186,3 @@ def _plain(content: Mapping[str, object], *, where: str) -> dict[str, Any]:
         raise SchemaMismatch(
             where, found=str(error), expected="a state that JSON can hold", remedy="leave it out or spell it"
         ) from error
-
-
-def _seal(content: object) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()

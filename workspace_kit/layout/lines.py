@@ -84,7 +84,7 @@ def encode_signal(signal: Mapping[str, object], *, where: str) -> bytes:
     except (ValueError, TypeError, RecursionError) as error:
         raise SchemaMismatch(
             where,
-            found=_reason(error),
+            found=reason_of(error),
             expected=f"{', '.join(FIELDS)}; an action of {', '.join(ACTIONS)}; a strength from 0 to 1",
             remedy="correct the signal",
         ) from error
@@ -195,7 +195,7 @@ def _parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
             try:
                 rows.append((*_record(piece), number))
             except (ValueError, OverflowError, RecursionError) as error:
-                faults.append(Fault(number, start, _reason(error), excerpt(piece)))
+                faults.append(Fault(number, start, reason_of(error), excerpt(piece)))
             start += len(piece)
         offset += len(line)
     schema = {**_AS_WRITTEN, "extra": TEXT, "line": pl.Int64()}
@@ -301,7 +301,8 @@ def _finite(text: str) -> float:
     return value
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Say in words what is wrong with something that was to be read as JSON."""
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON: {error.msg} at column {error.colno}"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)

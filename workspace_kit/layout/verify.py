@@ -12,7 +12,8 @@ import polars as pl
 
 from workspace_kit.errors import FileDamaged, WorkspaceCorruptedError, WorkspaceKitError
 from workspace_kit.layout import names
-from workspace_kit.layout.checkpoint import APPENDED, ASIDE, MUTABLE, Chain, is_entry, read_chain
+from workspace_kit.layout.chain import APPENDED, MUTABLE, Chain, is_entry, read_chain
+from workspace_kit.layout.checkpoint import ASIDE
 from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.names import Workspace
@@ -176,7 +177,8 @@ def _judge(path: Path, entry: Mapping[str, Any], digests: Digests) -> dict[str, 
     try:
         status = _status(path)
     except FileNotFoundError:
-        return {"verdict": MAY_CHANGE if may_change else DELETED, "detail": ""}
+        is_derived = may_change and path.parent.name == names.PAGE.folder
+        return {"verdict": MAY_CHANGE if is_derived else DELETED, "detail": ""}
     except OSError as error:
         return {"verdict": UNREADABLE, "detail": _reason(error)}
     if isinstance(status, str):
