@@ -1,7 +1,7 @@
 """Every weight set with what it earned, the one chosen on train, and what it has to beat."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Result
@@ -38,6 +38,11 @@ class Search(NamedTuple):
         """Whether the chosen set is better than equal weight on select; null where that cannot be said."""
         chosen, hurdle = self.results[SELECT][self.row].metrics[metric], equal.metrics[metric]
         return None if chosen is None or hurdle is None else chosen > hurdle
+
+
+def recommended(choice: Mapping[str, Any]) -> str:
+    """Return the candidate that ``ensemble_weights.json`` recommends: the ensemble, or equal weight."""
+    return "equal_weight" if choice.get("recommended") == "equal" else "ensemble"
 
 
 def ensemble_trial_id(row: int) -> str:

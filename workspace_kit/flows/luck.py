@@ -13,10 +13,10 @@ from workspace_kit.analysis.cross_validation import (
     Metric,
     Overfitting,
     deepest_drawdowns,
+    logit_histogram,
     probability_of_overfitting,
     probability_of_overfitting_by,
 )
-from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Result
 from workspace_kit.flows.choice import Baselines, Search
 from workspace_kit.flows.trial import excess
@@ -24,6 +24,8 @@ from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import SELECT, TRAIN
 
 ENSEMBLE = "ensemble"
+# Even, so that zero is an edge.
+LOGIT_BINS = 40
 RANKED_BY: Mapping[str, Metric] = {
     "total_return": "total_return",
     "cagr": "total_return",
@@ -51,7 +53,8 @@ def judge(
     deviation = overfitting.sharpe_dispersion(sharpes)
     chosen = {period: search.results[period][search.row] for period in (TRAIN, SELECT)}
     judged = {ENSEMBLE: chosen[TRAIN], baselines.single: baselines.results["best_single"][TRAIN]}
-    shared = _of_the_sweep(trip, returns, baselines)
+    splits = _splits(trip, returns)
+    shared = _of_the_sweep(trip, returns, splits, baselines)
     subjects = {
         name: overfitting.judge(
             excess(result.returns["return"], config=trip.config),
@@ -82,18 +85,17 @@ def judge(
         "mean_correlation": mean_correlation,
         "luck_hurdle": None if hurdle is None else hurdle * math.sqrt(trip.config.data.periods_per_year),
         "subjects": subjects,
+        "logits": logit_histogram(splits.logits, bins=LOGIT_BINS),
     }
 
 
-def _of_the_sweep(trip: Trip, returns: pl.DataFrame, baselines: Baselines) -> dict[str, float | None]:
+def _of_the_sweep(
+    trip: Trip, returns: pl.DataFrame, splits: Overfitting, baselines: Baselines
+) -> dict[str, float | None]:
     """What is true of choosing the best of these trials at all, whoever was chosen."""
     luck, seed = trip.config.luck, trip.config.seed
     matrix = returns.to_numpy()
-    beyond = returns.select(excess(series, config=trip.config) for series in returns).to_numpy()
-    # Trials that never differ are one trial: no half can rank one of them above another.
-    beyond = np.unique(beyond, axis=1)
     held = baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy()
-    splits = _splits(beyond, blocks=luck.blocks, metric=trip.config.metric)
     superior = superior_predictive_ability(matrix, held, draws=luck.draws, seed=seed)
     return {
         "pbo": splits.probability,
@@ -104,11 +106,15 @@ def _of_the_sweep(trip: Trip, returns: pl.DataFrame, baselines: Baselines) -> di
     }
 
 
-def _splits(returns: Matrix, *, blocks: int, metric: str) -> Overfitting:
+def _splits(trip: Trip, returns: pl.DataFrame) -> Overfitting:
     """Split by the configured metric, or by the one that ranks bars the same way."""
+    blocks, metric = trip.config.luck.blocks, trip.config.metric
+    beyond = returns.select(excess(series, config=trip.config) for series in returns).to_numpy()
+    # Trials that never differ are one trial: no half can rank one of them above another.
+    beyond = np.unique(beyond, axis=1)
     if metric == "max_drawdown":
-        return probability_of_overfitting_by(returns, deepest_drawdowns, blocks=blocks)
-    return probability_of_overfitting(returns, blocks=blocks, metric=RANKED_BY.get(metric, "sharpe_ratio"))
+        return probability_of_overfitting_by(beyond, deepest_drawdowns, blocks=blocks)
+    return probability_of_overfitting(beyond, blocks=blocks, metric=RANKED_BY.get(metric, "sharpe_ratio"))
 
 
 def _sharpe(result: Result) -> float | None:
