@@ -1,7 +1,7 @@
 """Pictures and pages of a workspace, from its files alone."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +22,29 @@ from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import record_of, zone_of
 from workspace_kit.layout.writer import write_file
 from workspace_kit.prices import day_bounds
-from workspace_kit.report.page import page, performance_chart
+from workspace_kit.report.page import report
+from workspace_kit.report.panels import Panel
 from workspace_kit.report.story import LOGITS, Interval, Story
 from workspace_kit.schema import PERIODS, PRICE_QUALITY, RECORDS, SELECT, TABLES, TEST
 
 SHARED_ODDS = ("pbo", "probability_of_loss", "degradation_slope", "reality_check_p_value")
-CHART_KEY, PAGE_KEY = "performance_chart", "report"
+PAGE_KEY = "report"
 NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so nobody counted what was tried."
 
 
-def write_report(workspace: Workspace | Path | str, *, out: Path | None = None) -> Path:
-    """Write ``performance_chart.png`` and ``report.html`` and return the page's path.
+def write_report(
+    workspace: Workspace | Path | str, *, out: Path | None = None, panels: Sequence[Panel] = ()
+) -> Path:
+    """Write ``report.html`` and a PNG of each main chart, and return the page's path.
 
-    They go into the workspace's ``visualizations/``, or into the folder ``out``.
+    They go into the workspace's ``visualizations/``, or into the folder ``out``. ``panels`` of one's own
+    (`workspace_kit.report.Panel`) follow the built-in ones.
     """
     held = open_workspace(workspace)
-    story = story_of(held)
-    write_file(held, names.PICTURE, CHART_KEY, performance_chart(story), out=out)
-    return write_file(held, names.PAGE, PAGE_KEY, page(story).encode(), out=out)
+    made = report(story_of(held), panels)
+    for key, picture in made.pictures.items():
+        write_file(held, names.PICTURE, key, picture, out=out)
+    return write_file(held, names.PAGE, PAGE_KEY, made.page.encode(), out=out)
 
 
 def verdict_of(workspace: Workspace) -> str:
@@ -85,6 +90,7 @@ def story_of(workspace: Workspace) -> Story:
         periods_per_year=config.data.periods_per_year if config else None,
         risk_free_rate=config.data.risk_free_rate if config else 0.0,
         recommended=recommended(choice) if choice else None,
+        cost_bps=config.execution.cost_bps if config else None,
         luck_hurdle=luck.get("luck_hurdle"),
         luck=_luck(luck),
         statistics=_statistics(tables["returns"], periods, config, zone=zone),
@@ -121,7 +127,7 @@ def _logits(luck: Mapping[str, Any]) -> pl.DataFrame:
 
 def _luck(luck: Mapping[str, Any]) -> dict[str, float | None]:
     """What is known of choosing the best at all, which is the same of every subject."""
-    first = next(iter((luck.get("subjects") or {}).values()), {})
+    first: Mapping[str, Any] = next(iter((luck.get("subjects") or {}).values()), {})
     return {name: first.get(name) for name in SHARED_ODDS}
 
 
@@ -146,7 +152,7 @@ def _statistics(
 def _intervals(
     choice: Mapping[str, Any], validation: Mapping[str, Any]
 ) -> dict[str, dict[str, dict[str, Interval]]]:
-    """Low and high by period, candidate and metric: of select as phase 3 saved them, of test as phase 4 did."""
+    """Low and high by period, candidate and metric: select as phase 3 saved it, test as phase 4 did."""
     judged = choice.get("intervals") or {}
     tested = validation.get("candidates") or {}
     told = {

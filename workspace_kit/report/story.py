@@ -45,6 +45,7 @@ class Story:
     ``periods_per_year`` and ``risk_free_rate`` (a year) are those the metrics were made with; ``metric`` is
     what best means. ``candidates`` names the trial behind a series (``best_single`` → ``trial_4``).
     ``recommended`` is the series to follow, null where nothing was chosen; it stands first everywhere.
+    ``cost_bps`` is the cost of trading as run, in hundredths of a percent of the value traded.
     ``luck_hurdle`` is the annualised Sharpe ratio that the best of all trials tried reaches by luck, and
     ``luck`` what else is known of choosing the best at all. ``statistics`` are numbers by span (``test`` or
     ``all``), series and name; ``intervals`` low and high by period, candidate and metric, at ``confidence``.
@@ -64,6 +65,7 @@ class Story:
     periods_per_year: float | None
     risk_free_rate: float
     recommended: str | None
+    cost_bps: float | None
     luck_hurdle: float | None
     luck: Mapping[str, float | None]
     statistics: Mapping[str, Mapping[str, Numbers]]
