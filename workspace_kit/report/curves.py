@@ -26,6 +26,7 @@ _ROLLING = {
     "beta": "Beta to the benchmark",
 }
 _ROLLING_HEIGHT = 170.0
+_MOST_SHOWN, _SPIKE = 0.95, 2.0
 _LADDERS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 _SHALLOWEST = 0.01
 # Growth beyond these is ruin or nonsense, and an axis that holds it shows nothing else.
@@ -57,7 +58,7 @@ def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
     figure = blank(width, 30 + _ROLLING_HEIGHT * len(shown))
     for at, column in enumerate(shown):
         top = 30.0 + _ROLLING_HEIGHT * at
-        axes = _place(figure, width=width, top=top + 14, bottom=_ROLLING_HEIGHT * (len(shown) - at - 1) + 24)
+        axes = _place(figure, width=width, top=top + 14, bottom=_ROLLING_HEIGHT * (len(shown) - at - 1) + 30)
         ends = _draw_rolling(axes, rolling, column, pixels=width)
         if column == "volatility":
             axes.set_ylim(bottom=0.0)
@@ -65,10 +66,20 @@ def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
         else:
             axes.axhline(1.0 if column == "beta" else 0.0, color=colour("faint"), linewidth=0.8)
         axes.yaxis.set_major_locator(MaxNLocator(4))
+        _cut_spikes(axes, rolling, column)
         dress(axes, _ROLLING[column], periods, names_periods=at == 0)
+        axes.tick_params(labelbottom=at == len(shown) - 1)
         if width == WIDE:
             label_ends(axes, ends)
     return figure
+
+
+def _cut_spikes(axes: Axes, rolling: Series, column: str) -> None:
+    """End the axis where a year almost without a loss would leave nothing else to see."""
+    known = np.concatenate([frame[column].drop_nulls().to_numpy() for frame in rolling.values()])
+    low, most, high = np.quantile(known, [0.0, _MOST_SHOWN, 1.0])
+    if high > _SPIKE * max(most, -low):
+        axes.set_ylim(top=_SPIKE * most)
 
 
 def _draw_rolling(axes: Axes, rolling: Series, column: str, *, pixels: int) -> list[End]:
@@ -128,7 +139,7 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
             equity[alive],
             ink=ink_of(name, series),
             pixels=pixels,
-            is_main=name == next(iter(series)),
+            is_main=name == next(iter(series)) != BENCHMARK,
         )
         if len(equity) and alive[-1]:
             ends.append(
@@ -207,6 +218,7 @@ def _growth_ticks(low: float, high: float) -> Sequence[float]:
 
 
 def dress(axes: Axes, title: str, periods: Periods, *, names_periods: bool) -> None:
+    """Title axes over time, date them and mark the periods."""
     axes.set_title(title, color=colour("muted"), pad=22 if names_periods else 8)
     # At least two ticks: three leave spans of two to three years without any interval that fits.
     most = 8 if axes.bbox.width > NARROW else 5

@@ -27,11 +27,10 @@ from workspace_kit.report.blocks import (
 )
 from workspace_kit.report.fields import distribution_chart, scatter_chart
 from workspace_kit.report.shapes import logits_tile
-from workspace_kit.report.story import SERIES, Story, in_order
+from workspace_kit.report.story import Story, in_order
 from workspace_kit.report.trials import first_period, metric_values, train_and_select
 from workspace_kit.schema import METRIC_NAMES, PERIODS
 
-_RANK = {name: rank for rank, name in enumerate(SERIES)}
 _SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")
 
 
@@ -49,10 +48,10 @@ def _logits(story: Story) -> list[Block]:
     slope, loss = (story.luck.get(name) for name in ("degradation_slope", "probability_of_loss"))
     said = (
         f"Over {words.count(sum(counts))} ways to halve train, the trial that is best in one half falls below"
-        f" the median of the other in {words.probability(story.luck.get('pbo'))} (orange), and scores below zero"
-        f" there in {words.probability(loss)}. Its score out of sample changes by"
-        f" {words.number(slope, decimals=2)} for each unit in sample: below zero, the better the past, the worse"
-        f" what followed. White's reality check against buy and hold: p ="
+        f" the median of the other in {words.probability(story.luck.get('pbo'))} (orange), and scores"
+        f" below zero there in {words.probability(loss)}. Its score out of sample changes by"
+        f" {words.number(slope, decimals=2)} for each unit in sample: below zero, the better the past,"
+        f" the worse what followed. White's reality check against buy and hold: p ="
         f" {words.number(story.luck.get('reality_check_p_value'), decimals=3)}."
     )
     drawn = tile("logits", logits_tile(edges, counts), label=f"Histogram of logits. {said}")
@@ -130,7 +129,8 @@ def _odds(story: Story) -> list[Block]:
 def validation(story: Story) -> list[Block]:
     """Return the candidates over the test period, and how often it had been looked at."""
     validated = story.table("validations")
-    rows = validated.sort(pl.col("candidate").replace_strict(_RANK, default=len(_RANK)), maintain_order=True)
+    rank = {name: place for place, name in enumerate(story.order)}
+    rows = validated.sort(pl.col("candidate").replace_strict(rank, default=len(rank)), maintain_order=True)
     if not rows.height:
         return []
     looks = rows["looks"].max()
@@ -248,8 +248,8 @@ def price_quality(story: Story) -> list[Block]:
         *(Head(title) for title in titles),
     )
     said = (
-        f"{words.count(flawed)} of {words.count(rows.height)} symbols have a gap, begin late, end early or move"
-        " suspiciously; nothing was mended."
+        f"{words.count(flawed)} of {words.count(rows.height)} symbols have a gap, begin late, end early or"
+        " move suspiciously; nothing was mended."
     )
     caption = (
         "Prices as they came, in bars of all symbols together. Stale: closes in a row that did not change;"

@@ -170,7 +170,7 @@ def _mark_hurdle(axes: Axes, hurdle: float) -> None:
 
 
 def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, marker: str, right: float) -> float:
-    """Mark what was chosen and name it above the axes, where no dot can hide the name; return the next place."""
+    """Mark what was chosen and name it above the axes, where no dot hides it; return the next place."""
     axes.plot(
         rows["train"],
         rows["select"],

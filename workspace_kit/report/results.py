@@ -69,8 +69,8 @@ def headline(story: Story) -> list[Block]:
         found for of in story.intervals.values() for name in of for found in of[name].values()
     )
     caption = "Candidates in each period, net of cost. Sharpe ratios are annualised." + (
-        f" Intervals: {_confidence(story)} by the stationary bootstrap of bar returns; train has none, because"
-        " the best of many is chosen there."
+        f" Intervals: {_confidence(story)} by the stationary bootstrap of bar returns; train has none,"
+        " because the best of many is chosen there."
         if has_intervals
         else ""
     )
@@ -168,7 +168,9 @@ def _largest(story: Story, period: str, rows: Mapping[str, Numbers]) -> Figures:
         (
             _in_unit(key, rows[main].get(key)),
             title,
-            tuple(_asides(story, period, main, key, rows[against] if against else {}, against)),
+            tuple(
+                _asides(key, _interval(story, period, main, key), against, rows[against] if against else {})
+            ),
         )
         for key, title in zip(_SHOWN[:4], _TITLES[:4], strict=True)
     )
@@ -178,12 +180,10 @@ def _largest(story: Story, period: str, rows: Mapping[str, Numbers]) -> Figures:
     )
 
 
-def _asides(
-    story: Story, period: str, main: str, key: str, other: Numbers, against: str | None
-) -> Iterator[str]:
-    if ends := _interval(story, period, main, key):
+def _asides(key: str, ends: Interval, against: str | None, other: Numbers) -> Iterator[str]:
+    if ends:
         yield _between(key, ends)
-    if against:
+    if against and other.get(key) is not None:
         yield f"{words.named(against)} {_in_unit(key, other.get(key))}"
 
 

@@ -15,6 +15,7 @@ from workspace_kit.report.story import BENCHMARK, SERIES, in_order
 
 # What rounding leaves of the variance of a benchmark that stands still.
 _NO_SPREAD = 1e-14
+_LARGEST = 1e9
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
@@ -45,6 +46,11 @@ def growth(returns: Floats) -> Floats:
     """Return what one unit has become at each bar's close; infinite where no float can hold it."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(np.cumprod(1.0 + returns), dtype=np.float64)
+
+
+def drawable(numbers: Floats) -> Floats:
+    """Return numbers that axes can hold: beyond them lies ruin or nonsense."""
+    return np.asarray(np.clip(np.nan_to_num(numbers), -_LARGEST, _LARGEST), dtype=np.float64)
 
 
 def drawdown(returns: Floats) -> Floats:
@@ -155,20 +161,26 @@ def _compounded(dated: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 def compounded(series: pl.DataFrame, every: str) -> Floats:
     """Return the compounded return of each span of the calendar, ``1w``, ``1mo``, …, that has a bar."""
     spans = series.select(pl.col("timestamp").dt.truncate(every).alias("span"), "return")
-    return _compounded(spans, ["span"])["return"].to_numpy()
+    found = _compounded(spans, ["span"])["return"].to_numpy()
+    return np.asarray(found[np.isfinite(found)], dtype=np.float64)
 
 
 def matched(series: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Return series with returns scaled to the benchmark's deviation; none without one, or where all is flat."""
+    """Return series scaled to the benchmark's deviation; none without one, or where all is flat."""
     if BENCHMARK not in series:
         return {}
-    level = float(values(series[BENCHMARK]).std())
+    level = _deviation(series[BENCHMARK])
     found = {}
     for name, frame in series.items():
-        deviation = float(values(frame).std())
+        deviation = _deviation(frame)
         if deviation > 0.0 and math.isfinite(level / deviation):
             found[name] = frame.with_columns(pl.col("return") * (level / deviation))
     return found
+
+
+def _deviation(series: pl.DataFrame) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(values(series).std())
 
 
 def is_monthly_or_finer(series: pl.DataFrame) -> bool:

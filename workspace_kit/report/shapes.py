@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import blank, colour, place
-from workspace_kit.report.series import Floats
+from workspace_kit.report.series import Floats, drawable
 from workspace_kit.report.tracks import TILE, TILE_HEIGHT
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import named, percent
@@ -27,9 +27,9 @@ def years_chart(yearly: Mapping[str, Mapping[int, float]], inks: Mapping[str, st
     bar = 0.8 / len(yearly)
     for at, (name, of) in enumerate(yearly.items()):
         places = [year - 0.4 + bar * (at + 0.5) for year in of]
-        axes.bar(places, list(of.values()), width=bar * 0.92, color=colour(inks[name]))
+        axes.bar(places, drawable(np.array(list(of.values()))), width=bar * 0.92, color=colour(inks[name]))
     first = next(iter(yearly))
-    mean = float(np.mean(list(yearly[first].values())))
+    mean = float(drawable(np.array(list(yearly[first].values()))).mean())
     axes.axhline(mean, color=colour(inks[first]), linewidth=1.0, linestyle=(0, (4, 3)))
     axes.axhline(0.0, color=colour("muted"), linewidth=0.8)
     axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
@@ -40,26 +40,16 @@ def years_chart(yearly: Mapping[str, Mapping[int, float]], inks: Mapping[str, st
 
 
 def histogram_tile(values: Floats, *, title: str, ink: str) -> Figure:
-    """Draw how returns are spread, the mean marked and, dashed, a normal curve of equal mean and spread."""
+    """Draw how returns are spread, the mean marked; the outermost bars hold all beyond the 1 % quantiles."""
     figure = blank(TILE, TILE_HEIGHT)
     axes = place(figure, left=46, right=10, top=34, bottom=28)
-    low, high = np.quantile(values, [0.001, 0.999])
+    values = drawable(values)
+    low, high = np.quantile(values, [0.01, 0.99])
     bins = min(_MOST_BINS, max(8, round(2 * math.sqrt(len(values)))))
     edges = np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.01, low + 0.01, 3)
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     axes.bar(edges[:-1], counts, width=np.diff(edges) * 0.92, align="edge", color=colour(ink), alpha=0.75)
-    mean, deviation = float(values.mean()), float(values.std())
-    if deviation > 0.0:
-        across = np.linspace(edges[0], edges[-1], 80)
-        normal = np.exp(-0.5 * ((across - mean) / deviation) ** 2) / (deviation * math.sqrt(2 * math.pi))
-        axes.plot(
-            across,
-            normal * len(values) * (edges[1] - edges[0]),
-            color=colour("muted"),
-            linewidth=1.0,
-            linestyle=(0, (4, 3)),
-        )
-    axes.axvline(mean, color=colour("ink"), linewidth=1.0)
+    axes.axvline(float(values.mean()), color=colour("ink"), linewidth=1.0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=_decimals(edges))))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -76,13 +66,14 @@ def quantiles_tile(samples: Mapping[str, Floats], *, ink: str) -> Figure:
     figure = blank(TILE, TILE_HEIGHT)
     axes = place(figure, left=70, right=10, top=34, bottom=28)
     for at, sample in enumerate(samples.values()):
-        low, first, middle, third, high = np.quantile(sample, [0.05, 0.25, 0.5, 0.75, 0.95])
+        low, first, middle, third, high = np.quantile(drawable(sample), [0.05, 0.25, 0.5, 0.75, 0.95])
         axes.plot([low, high], [at, at], color=colour(ink), linewidth=1.0)
         axes.barh(at, third - first, left=first, height=_SPREAD, color=colour(ink), alpha=0.35)
         axes.plot([middle, middle], [at - _SPREAD / 2, at + _SPREAD / 2], color=colour(ink), linewidth=2.0)
-        ends = [float(sample.min()), float(sample.max())]
+        ends = [float(drawable(sample).min()), float(drawable(sample).max())]
         axes.plot(ends, [at, at], "o", color=colour(ink), markersize=2.5)
     axes.axvline(0.0, color=colour("faint"), linewidth=0.8)
+    axes.margins(x=0.03)
     axes.set_yticks(range(len(samples)), list(samples))
     axes.tick_params(axis="y", labelcolor=colour("ink"))
     axes.invert_yaxis()

@@ -12,19 +12,18 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from workspace_kit.report.curves import WIDE, Series, dress, ink_of, line
 from workspace_kit.report.ink import blank, colour, place, show, tint
 from workspace_kit.report.marks import Periods, days_of
-from workspace_kit.report.series import Floats, growth, thinned, values
+from workspace_kit.report.series import Floats, drawable, growth, thinned, values
 from workspace_kit.report.words import number, percent, short
 
 TILE, TILE_HEIGHT = 400, 230
 _LEFT = 50
-_LARGEST = 1e12
 
 
 def linear_tile(series: Series, periods: Periods, *, title: str) -> Figure:
     """Draw what one unit became, on a linear scale; the axis ends where the main series needs it."""
     figure, axes = _tile()
     for order, (name, frame) in reversed(list(enumerate(series.items()))):
-        equity = np.minimum(growth(values(frame)), _LARGEST)
+        equity = drawable(growth(values(frame)))
         line(
             axes,
             days_of(frame["timestamp"]),
@@ -43,7 +42,7 @@ def falls_tile(main: pl.DataFrame, ink: str, falls: pl.DataFrame, periods: Perio
     """Draw growth of the main series with its deepest falls shaded, from peak to recovery."""
     figure, axes = _tile()
     axes.set_yscale("log")
-    days, equity = days_of(main["timestamp"]), np.clip(growth(values(main)), 1e-9, _LARGEST)
+    days, equity = days_of(main["timestamp"]), np.maximum(drawable(growth(values(main))), 1e-9)
     ends = falls["recovery"].fill_null(main["timestamp"].max())
     for start, end in zip(days_of(falls["peak"]), days_of(ends), strict=True):
         axes.axvspan(start, end, color=colour("loss"), alpha=0.16, linewidth=0.0)
@@ -57,7 +56,7 @@ def falls_tile(main: pl.DataFrame, ink: str, falls: pl.DataFrame, periods: Perio
 def bars_tile(main: pl.DataFrame, ink: str, periods: Periods) -> Figure:
     """Draw the return of every bar."""
     figure, axes = _tile()
-    days, returns = days_of(main["timestamp"]), np.clip(values(main), -1.0, _LARGEST)
+    days, returns = days_of(main["timestamp"]), drawable(values(main))
     across, up = thinned(days, returns, pixels=TILE)
     axes.vlines(across, 0.0, up, color=colour(ink), linewidth=0.7)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
@@ -115,8 +114,8 @@ def holdings_chart(
     """Draw one strip a symbol, deeper where more of the capital was in it; blue long, orange short."""
     row, names = 20, 74
     figure = blank(width, 62 + row * len(symbols))
-    axes = place(figure, left=names, right=16, top=30, bottom=30)
-    strips = np.vstack([_pooled(each, pixels=width - names) for each in shares])
+    axes = place(figure, left=names, right=30, top=30, bottom=30)
+    strips = np.vstack([_pooled(each, pixels=width - names - 30) for each in shares])
     size = np.abs(strips)
     depth = 0.05 + 0.85 * size / (size.max() or 1.0)
     depth[size == 0.0] = 0.0

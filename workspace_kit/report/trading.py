@@ -31,7 +31,7 @@ _FEWEST_TRADES = 8
 
 def exposure(story: Story) -> list[Block]:
     """Return what the main series held and traded."""
-    every = story.table("activity")
+    every = story.table("activity").drop_nulls()
     name = _main(story, every)
     if name is None:
         return []
@@ -107,7 +107,7 @@ def _filled(changes: pl.DataFrame, calendar: pl.DataFrame) -> Floats:
 def _activity_table(story: Story) -> list[Block]:
     """Return exposure, turnover and cost a year of every candidate."""
     bars = story.periods_per_year or 1.0
-    every = story.table("activity")
+    every = story.table("activity").drop_nulls()
     found = {
         name: row
         for name, *row in every.group_by("series")
@@ -188,7 +188,11 @@ def round_trips(story: Story) -> list[Block]:
         drawings = [
             tile(
                 "trade-returns",
-                histogram_tile(trades["return"].to_numpy(), title="Trades by return", ink=ink),
+                histogram_tile(
+                    trades["return"].to_numpy(),
+                    title=f"Returns of {words.count(trades.height)} trades",
+                    ink=ink,
+                ),
                 label=f"Histogram of trade returns of {who}.",
             )
         ]
@@ -199,7 +203,17 @@ def round_trips(story: Story) -> list[Block]:
     symbols = _summary(trades, "symbol").sort("trades", "symbol", descending=[True, False])
     return [
         Grid("round-trips", caption, _TRADE_HEADS, tuple(_by_period(trades))),
-        *([Tiles(f"{who}: how often a trade earned how much.", tuple(drawings))] if drawings else []),
+        *(
+            [
+                Tiles(
+                    f"{who}: how often a trade earned how much; the line is the mean, the outermost bars hold"
+                    " all beyond the 1\u00a0% quantiles.",
+                    tuple(drawings),
+                )
+            ]
+            if drawings
+            else []
+        ),
         Grid(
             "trades-by-symbol",
             f"{who}: closed trades by symbol. {_cut(symbols.height)}".strip(),

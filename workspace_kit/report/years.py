@@ -16,6 +16,7 @@ from workspace_kit.report.series import (
     by_month,
     by_year,
     compounded,
+    growth,
     is_monthly_or_finer,
     rolling_year,
     values,
@@ -123,7 +124,8 @@ def rolling(story: Story) -> list[Block]:
             "rolling",
             lambda width: rolling_chart(shown, story.periods, width=width),
             caption=f"At each bar, over the {round(bars)} bars up to it: Sharpe ratio, Sortino ratio and"
-            " volatility, annualised, and beta.",
+            " volatility, annualised, and beta. An axis is cut where a year almost without a loss would"
+            " fill it.",
             label=f"Rolling Sharpe ratio, Sortino ratio, volatility and beta, {days_said(shown)}.",
             legend=legend_of(shown),
         )
@@ -143,7 +145,11 @@ def spread(story: Story) -> list[Block]:
     drawings = [
         tile(
             f"spread-{span.lower()}",
-            histogram_tile(samples[span], title=f"{span}s, {words.count(len(samples[span]))}", ink=ink),
+            histogram_tile(
+                samples[span],
+                title=f"Returns of {words.count(len(samples[span]))} {span.lower()}s",
+                ink=ink,
+            ),
             label=f"Histogram of returns per {span.lower()} of {who}.",
         )
         for span in _DRAWN
@@ -153,8 +159,8 @@ def spread(story: Story) -> list[Block]:
     bars = bars_tile(main, ink, story.periods)
     return [
         Tiles(
-            f"{who}: how often a return was how large. Line: mean; dashed: a normal curve of equal mean and"
-            " deviation; the outermost bars hold all beyond.",
+            f"{who}: how often a return was how large; the line is the mean, and the outermost bars hold all"
+            " beyond the 1\u00a0% quantiles.",
             tuple(drawings),
         ),
         Tiles(
@@ -192,7 +198,7 @@ def crises(story: Story) -> list[Block]:
         }
         bars = inside[shown[0]].height
         if bars >= _FEWEST_IN_CRISIS:
-            earned = [float(np.prod(1.0 + values(frame)) - 1.0) for frame in inside.values()]
+            earned = [float(np.append(1.0, growth(values(frame)))[-1] - 1.0) for frame in inside.values()]
             rows.append(
                 (
                     Cell(title),
