@@ -108,6 +108,11 @@ def texts(column: str) -> pl.Expr:
     )
 
 
+def moments(column: str) -> pl.Expr:
+    """Read a column of instants that `texts` wrote."""
+    return pl.col(column).str.strip_suffix("Z").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us")
+
+
 def moment(written: str) -> dt.datetime:
     """Read an instant that `text` wrote."""
     return dt.datetime.fromisoformat(written).astimezone(dt.UTC).replace(tzinfo=None)

@@ -339,6 +339,76 @@ _TABLES = (
 
 TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
 
+# What a run records beside its views, for the page: one CSV of ``analysis/`` each.
+_SERIES = Column("series", TEXT, "ensemble, equal_weight, best_single or buy_and_hold")
+_CLOSE = Column("timestamp", TIME, "close of the bar, UTC")
+ACTIVITY = Table(
+    "activity",
+    "series and bar",
+    (
+        _SERIES,
+        _CLOSE,
+        Column("long", NUMBER, "value held long over the bar, as a share of the capital"),
+        Column("short", NUMBER, "value held short over the bar, zero or negative"),
+        Column("symbols", COUNT, "symbols held"),
+        Column("largest", NUMBER, "largest share of the capital in one symbol, by size"),
+        Column("turnover", NUMBER, "value traded on the bar, as a share of the capital"),
+        Column("cost", NUMBER, "what trading took, as a share of the capital"),
+    ),
+)
+HOLDINGS = Table(
+    "holdings",
+    "series, symbol and bar on which the share changed",
+    (
+        _SERIES,
+        Column("symbol", TEXT, "the instrument, one of those held most"),
+        _CLOSE,
+        Column("share", NUMBER, "value held over the bar, as a share of the capital; negative if short"),
+    ),
+)
+ROUND_TRIPS = Table(
+    "round_trips",
+    "closed trade",
+    (
+        _SERIES,
+        Column("period", TEXT, "train, select or test"),
+        Column("member", TEXT, "the member that traded; null where members are netted, or there are none"),
+        Column("symbol", TEXT, "the instrument"),
+        Column("side", TEXT, "long or short"),
+        Column("entered_at", TIME, "close at which it was entered, UTC"),
+        Column("exited_at", TIME, "close at which it was left, UTC"),
+        BARS,
+        Column("return", NUMBER, "simple return net of both costs"),
+    ),
+)
+COST_SENSITIVITY = Table(
+    "cost_sensitivity",
+    "series and cost, over the test period",
+    (
+        _SERIES,
+        Column("cost_bps", NUMBER, "cost of trading, in hundredths of a percent of the value traded"),
+        Column("total_return", NUMBER, "compounded return over the test period"),
+        Column("sharpe_ratio", NUMBER, "annualised mean over deviation of bar returns"),
+    ),
+)
+RECORDS = (ACTIVITY, HOLDINGS, ROUND_TRIPS, COST_SENSITIVITY)
+PRICE_QUALITY = Table(
+    "price_quality",
+    "traded symbol",
+    (
+        Column("symbol", TEXT, "the instrument"),
+        Column("first", TIME, "its first price, UTC"),
+        Column("last", TIME, "its last price, UTC"),
+        Column("bars", COUNT, "bars with a price"),
+        Column("missing", COUNT, "bars without one between its first and its last"),
+        Column("longest_gap", COUNT, "most such bars in a row"),
+        Column("late", COUNT, "bars of the others before its first"),
+        Column("early_end", COUNT, "bars of the others after its last"),
+        Column("longest_stale", COUNT, "most bars in a row on which its close did not change"),
+        Column("suspicious", COUNT, "moves that an unadjusted split or an error would leave"),
+    ),
+)
+
 FACTS = Table(
     "facts",
     "workspace and what its configuration, environment and state say of it",

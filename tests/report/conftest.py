@@ -10,7 +10,23 @@ import polars as pl
 import pytest
 
 from workspace_kit.report import Story, page
-from workspace_kit.schema import BEAR, BULL, METRIC_NAMES, NEUTRAL, SELECT, TABLES, TEST, TRAIN
+from workspace_kit.report.keyfigures import GROUPS
+from workspace_kit.report.story import LOGITS
+from workspace_kit.schema import (
+    ACTIVITY,
+    BEAR,
+    BULL,
+    COST_SENSITIVITY,
+    HOLDINGS,
+    METRIC_NAMES,
+    NEUTRAL,
+    PRICE_QUALITY,
+    ROUND_TRIPS,
+    SELECT,
+    TABLES,
+    TEST,
+    TRAIN,
+)
 
 WORKSPACE = "workflow_20240102_030405_0a1b2c3d"
 GRIDS = {
@@ -235,6 +251,7 @@ def make_story(bars: int = 389) -> Story:
             }
         ],
     }
+    recorded = _records(times[: len(series["ensemble"])], series)
     return Story(
         workspace=WORKSPACE,
         name="trend-and-reversal",
@@ -250,10 +267,28 @@ def make_story(bars: int = 389) -> Story:
         metric="sharpe_ratio",
         periods_per_year=12.0,
         risk_free_rate=0.0,
+        recommended="equal_weight",
+        cost_bps=10.0,
         luck_hurdle=0.86,
+        luck={
+            "pbo": 0.214,
+            "probability_of_loss": 0.03,
+            "degradation_slope": -0.41,
+            "reality_check_p_value": 0.37,
+        },
+        statistics=_statistics(series),
+        intervals={
+            period: {
+                name: {"sharpe_ratio": (0.21, 1.87), "total_return": (0.1, 2.4), "max_drawdown": None}
+                for name in ("ensemble", "equal_weight")
+            }
+            for period in (SELECT, TEST)
+        },
+        confidence=0.95,
+        near_identical=[["momentum", "crossover"]],
         candidates={"ensemble": chosen, "equal_weight": "ensemble_trial_286", "best_single": best},
         periods=PERIODS,
-        tables={name: TABLES[name].frame(some) for name, some in rows.items()},
+        tables={**{name: TABLES[name].frame(some) for name, some in rows.items()}, **recorded},
         lineage={
             "Command": "workspace-kit run example.yaml",
             "Configuration": "sha256 5f1c0d9c1f2e6a7b",
@@ -266,6 +301,90 @@ def make_story(bars: int = 389) -> Story:
             "The stocks are today's survivors and dividend-adjusted; the benchmark is neither.",
         ),
     )
+
+
+def _records(times: list[dt.datetime], series: dict[str, np.ndarray]) -> dict[str, pl.DataFrame]:
+    """Return what a run records beside its views, shaped like the real thing."""
+    names = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
+    activity = [
+        {
+            "series": name,
+            "timestamp": time,
+            "long": 0.5 + 0.4 * np.sin(at / 9 + place),
+            "short": -0.2 if at % 7 == 0 else 0.0,
+            "symbols": 3 + at % 4,
+            "largest": 0.25,
+            "turnover": 0.1 + 0.05 * (at % 3),
+            "cost": 0.0001,
+        }
+        for place, name in enumerate(names)
+        for at, time in enumerate(times)
+    ]
+    holdings = [
+        {"series": "equal_weight", "symbol": symbol, "timestamp": time, "share": share}
+        for symbol, share in (("AAA", 0.25), ("BBB", -0.1))
+        for at, time in enumerate(times)
+        if at % 5 == 0
+    ]
+    trades = [
+        {
+            "series": "equal_weight",
+            "period": (TRAIN, SELECT, TEST)[at % 3],
+            "member": "momentum",
+            "symbol": "AAA" if at % 2 else "BBB",
+            "side": "long" if at % 5 else "short",
+            "entered_at": times[0],
+            "exited_at": times[-1],
+            "bars": 1 + at % 9,
+            "return": 0.3 * np.sin(at),
+        }
+        for at in range(40)
+    ]
+    costs = [
+        {"series": name, "cost_bps": cost, "total_return": 1.0 - cost / 200, "sharpe_ratio": 0.9 - cost / 300}
+        for name in names
+        for cost in (0.0, 10.0, 100.0)
+    ]
+    quality = [
+        {
+            "symbol": symbol,
+            "first": times[0],
+            "last": times[-1],
+            "bars": len(times) - missing,
+            "missing": missing,
+            "longest_gap": missing,
+            "late": 0,
+            "early_end": 0,
+            "longest_stale": 2,
+            "suspicious": 0,
+        }
+        for symbol, missing in (("AAA", 0), ("BBB", 3))
+    ]
+    edges = np.linspace(-4.0, 4.0, 41)
+    logits = pl.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "splits": list(range(40))}, schema=LOGITS.types
+    )
+    return {
+        ACTIVITY.name: ACTIVITY.frame(activity),
+        HOLDINGS.name: HOLDINGS.frame(holdings),
+        ROUND_TRIPS.name: ROUND_TRIPS.frame(trades),
+        COST_SENSITIVITY.name: COST_SENSITIVITY.frame(costs),
+        PRICE_QUALITY.name: PRICE_QUALITY.frame(quality),
+        LOGITS.name: logits,
+    }
+
+
+def _statistics(series: dict[str, np.ndarray]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return a number for every measure that the page knows."""
+    measures = [measure.name for group in GROUPS.values() for measure in group]
+    return {
+        span: {
+            name: {measure: 0.0173 * (at + 1) for at, measure in enumerate(measures)}
+            for name in series
+            if not name.startswith("trial_")
+        }
+        for span in ("all", TEST)
+    }
 
 
 def _winner(regime: str, strategy: str | None, by_regime: list[dict[str, object]]) -> dict[str, object]:
@@ -330,7 +449,14 @@ def empty_story(story: Story) -> Story:
         created_at=None,
         verdict="",
         periods_per_year=None,
+        recommended=None,
+        cost_bps=None,
         luck_hurdle=None,
+        luck={},
+        statistics={},
+        intervals={},
+        confidence=None,
+        near_identical=(),
         candidates={},
         periods={},
         tables={},

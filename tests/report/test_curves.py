@@ -51,13 +51,13 @@ def test_a_label_stands_beside_its_line_s_end():
     rng = np.random.default_rng(4)
     rolled = {
         "ensemble": rolling_year(
-            series(rng.normal(0.01, 0.02, 60)), periods_per_year=12.0, risk_free_rate=0.0
+            series(rng.normal(0.01, 0.02, 60)), None, periods_per_year=12.0, risk_free_rate=0.0
         ),
         "benchmark": rolling_year(
-            series(rng.normal(0.0, 0.2, 60)), periods_per_year=12.0, risk_free_rate=0.0
+            series(rng.normal(0.0, 0.2, 60)), None, periods_per_year=12.0, risk_free_rate=0.0
         ),
     }
-    _, lower = rolling_chart(rolled, {}, width=WIDE).axes
+    _, _, lower = rolling_chart(rolled, {}, width=WIDE).axes
     assert sorted(labels(lower).values()) == pytest.approx(sorted(ends(lower)), abs=0.5)
     assert lower.get_ylim()[0] == 0.0
 

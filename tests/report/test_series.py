@@ -146,7 +146,7 @@ def test_quarters_make_no_monthly_table():
 
 def test_rolling_figures_begin_with_the_first_full_year():
     returns = np.random.default_rng(1).normal(0.01, 0.04, 30)
-    rolled = rolling_year(series(returns), periods_per_year=12.0, risk_free_rate=0.0)
+    rolled = rolling_year(series(returns), None, periods_per_year=12.0, risk_free_rate=0.0)
     assert rolled.height == 19
     last = summary(series(returns[-12:]), periods_per_year=12.0, risk_free_rate=0.0)["sharpe_ratio"]
     assert rolled["sharpe"][-1] == pytest.approx(last)
@@ -154,8 +154,8 @@ def test_rolling_figures_begin_with_the_first_full_year():
 
 
 def test_a_flat_year_has_no_sharpe_ratio_and_no_volatility():
-    rolled = rolling_year(series([0.01] * 12), periods_per_year=12.0, risk_free_rate=0.0)
-    assert rolled.row(0)[1:] == (None, 0.0)
+    rolled = rolling_year(series([0.01] * 12), None, periods_per_year=12.0, risk_free_rate=0.0)
+    assert rolled.select("sharpe", "sortino", "volatility", "beta").row(0) == (None, None, 0.0, None)
 
 
 def test_a_stretch_reaches_to_the_close_where_the_next_label_is_known():

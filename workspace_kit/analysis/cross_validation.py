@@ -1,6 +1,7 @@
 """Would the best of the past have been the best of what followed: splits, and the odds that it would not."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -223,3 +224,16 @@ def _can_split(returns: Array, *, blocks: int) -> bool:
             remedy="use 16, or fewer for few bars",
         )
     return len(returns) >= 2 * blocks and returns.shape[1] > 1
+
+
+def logit_histogram(logits: Array, *, bins: int) -> dict[str, list[float] | list[int]]:
+    """Return logits as counts between edges that lie evenly about zero; a value on an edge counts below it.
+
+    So the bins up to zero hold the splits that PBO counts. Two empty lists without a logit.
+    """
+    if not len(logits):
+        return {"edges": [], "counts": []}
+    reach = math.ceil(float(np.abs(logits).max())) or 1
+    edges = np.linspace(-reach, reach, bins + 1)
+    place = np.clip(np.searchsorted(edges, logits, side="left") - 1, 0, bins - 1)
+    return {"edges": edges.tolist(), "counts": np.bincount(place, minlength=bins).tolist()}

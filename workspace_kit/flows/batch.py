@@ -15,7 +15,7 @@ import polars as pl
 from workspace_kit import storage
 from workspace_kit.errors import DataError, WorkspaceKitError
 from workspace_kit.flows.catalogs import open_catalog, reading
-from workspace_kit.flows.pages import CHART_KEY, PAGE_KEY, write_report
+from workspace_kit.flows.pages import PAGE_KEY, write_report
 from workspace_kit.flows.provenance import versions
 from workspace_kit.flows.run import default_workers
 from workspace_kit.flows.trip import Reporter, now, silent
@@ -26,6 +26,7 @@ from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.mirror import mirror_folder
 from workspace_kit.report import index_page
+from workspace_kit.report.page import CHART
 from workspace_kit.schema import TEXT
 
 MADE, KEPT, FAILED = "made", "kept", "failed"
@@ -168,7 +169,7 @@ def _is_current(
     held: Workspace, out: Path | None, state: str | None, memory: Mapping[str, str | None]
 ) -> bool:
     page = _page(held, out)
-    is_there = page.exists() and page.with_name(f"{CHART_KEY}{names.PICTURE.suffix}").exists()
+    is_there = page.exists() and page.with_name(f"{CHART}{names.PICTURE.suffix}").exists()
     return is_there and state is not None and memory.get(_key(held, out)) == state
 
 

@@ -31,6 +31,7 @@ class Result(NamedTuple):
 class Blend(NamedTuple):
     """Members over one period: ``targets`` and ``replays`` in their order, ``returns`` bars x members."""
 
+    names: Sequence[str]
     bars: Bars
     targets: Sequence[Matrix]
     replays: Sequence[Replay]
@@ -49,7 +50,8 @@ def blend(
     config, bars = trip.config, trip.market.bars(period)
     wanted = member_targets(members, signals, bars, labels, config=config)
     replays = [replay(each, bars, execution=config.execution) for each in wanted]
-    return Blend(bars, wanted, replays, np.column_stack([each.bars["return"] for each in replays]))
+    returns = np.column_stack([each.bars["return"] for each in replays])
+    return Blend([each.name for each in members], bars, wanted, replays, returns)
 
 
 def weighed(trip: Trip, over: Blend, weights: Matrix) -> list[Result]:
@@ -59,7 +61,8 @@ def weighed(trip: Trip, over: Blend, weights: Matrix) -> list[Result]:
     weight; by ``signal`` the members' targets are netted first and one common account trades them.
     """
     if trip.config.ensemble.mode == "signal":
-        return [result_of(trip, _netted(trip, over, row)) for row in weights]
+        execution = trip.config.execution
+        return [result_of(trip, replay(netted(over, row), over.bars, execution=execution)) for row in weights]
     earned = weigh(over.returns, weights)
     return [_pooled(trip, over, earned[:, row], weights[row]) for row in range(len(weights))]
 
@@ -70,11 +73,12 @@ def result_of(trip: Trip, replayed: Replay) -> Result:
     return Result(returns, measured(replayed, config=trip.config), counted(replayed))
 
 
-def _netted(trip: Trip, over: Blend, weights: Matrix) -> Replay:
+def netted(over: Blend, weights: Matrix) -> Matrix:
+    """Return the members' targets as one, each counted by its weight."""
     net = np.zeros_like(over.targets[0])
     for weight, wanted in zip(weights, over.targets, strict=True):
         net += weight * wanted
-    return replay(net, over.bars, execution=trip.config.execution)
+    return net
 
 
 def _pooled(trip: Trip, over: Blend, earned: Matrix, weights: Matrix) -> Result:

@@ -1,7 +1,7 @@
 """Every weight set with what it earned, the one chosen on train, and what it has to beat."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -95,6 +95,11 @@ def _proposed(
     choices = Choices(ensemble.cap, ensemble.temperature, ensemble.linkage)
     found = weigh_members(returns, scores, method=ensemble.method, choices=choices)
     return np.array([round_weights(found.values)]), found.reason
+
+
+def recommended(choice: Mapping[str, Any]) -> str:
+    """Return the candidate that ``ensemble_weights.json`` recommends: the ensemble, or equal weight."""
+    return "equal_weight" if choice.get("recommended") == "equal" else "ensemble"
 
 
 def ensemble_trial_id(row: int) -> str:

@@ -16,7 +16,7 @@ from workspace_kit.analysis.replay import replay as follow
 from workspace_kit.config import Ensemble, Execution, Luck, Minimum, fewest_bars
 from workspace_kit.errors import DataError, UsageError
 from workspace_kit.flows.choice import choose_row, weight_sets
-from workspace_kit.flows.luck import sweep_odds
+from workspace_kit.flows.luck import sweep_odds, sweep_splits
 from workspace_kit.schema import PRICES, TABLES, WINNER_FACTS
 
 
@@ -157,7 +157,8 @@ def overfitting(
     annual = {"periods_per_year": periods_per_year, "risk_free_rate": risk_free_rate}
     beyond = trials.select(excess_returns(each, **annual) for each in trials)
     held = series[benchmark].to_numpy()
-    shared = sweep_odds(trials.to_numpy(), beyond.to_numpy(), held, metric=metric, luck=luck, seed=seed)
+    splits = sweep_splits(beyond.to_numpy(), blocks=luck.blocks, metric=metric)
+    shared = sweep_odds(trials.to_numpy(), splits, held, luck=luck, seed=seed)
     deviation = odds.sharpe_dispersion([odds.moments(each).sharpe for each in beyond])
     pairs = correlations(trials, min_overlap=2, window="common").pairs
     judged: list[dict[str, object]] = [

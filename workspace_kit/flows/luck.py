@@ -13,6 +13,7 @@ from workspace_kit.analysis.cross_validation import (
     Metric,
     Overfitting,
     deepest_drawdowns,
+    logit_histogram,
     probability_of_overfitting,
     probability_of_overfitting_by,
 )
@@ -25,6 +26,8 @@ from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import SELECT, TRAIN
 
 ENSEMBLE = "ensemble"
+# Even, so that zero is an edge.
+LOGIT_BINS = 40
 RANKED_BY: Mapping[str, Metric] = {
     "total_return": "total_return",
     "cagr": "total_return",
@@ -52,14 +55,9 @@ def judge(
     judged = {ENSEMBLE: chosen[TRAIN], baselines.single: baselines.results["best_single"][TRAIN]}
     beyond = returns.select(excess(series, config=trip.config) for series in returns)
     deviation = overfitting.sharpe_dispersion([overfitting.moments(each).sharpe for each in beyond])
-    shared = sweep_odds(
-        returns.to_numpy(),
-        beyond.to_numpy(),
-        baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy(),
-        metric=trip.config.metric,
-        luck=trip.config.luck,
-        seed=trip.config.seed,
-    )
+    market = baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy()
+    splits = sweep_splits(beyond.to_numpy(), blocks=trip.config.luck.blocks, metric=trip.config.metric)
+    shared = sweep_odds(returns.to_numpy(), splits, market, luck=trip.config.luck, seed=trip.config.seed)
     subjects = {
         name: overfitting.judge(
             excess(result.returns["return"], config=trip.config),
@@ -90,18 +88,17 @@ def judge(
         "mean_correlation": mean_correlation,
         "luck_hurdle": None if hurdle is None else hurdle * math.sqrt(trip.config.data.periods_per_year),
         "subjects": subjects,
+        "logits": logit_histogram(splits.logits, bins=LOGIT_BINS),
     }
 
 
 def sweep_odds(
-    returns: Matrix, beyond: Matrix, held: Matrix, *, metric: str, luck: Luck, seed: int
+    returns: Matrix, splits: Overfitting, held: Matrix, *, luck: Luck, seed: int
 ) -> dict[str, float | None]:
     """Return what is true of choosing the best of these trials at all, whoever was chosen.
 
-    ``returns`` (bars x trials) are set against those of ``held``; ``beyond`` are the same in excess of cash.
+    ``returns`` (bars x trials) are set against those of ``held``; ``splits`` are those of `sweep_splits`.
     """
-    # Trials that never differ are one trial: no half can rank one of them above another.
-    splits = _splits(np.unique(beyond, axis=1), blocks=luck.blocks, metric=metric)
     superior = superior_predictive_ability(returns, held, draws=luck.draws, seed=seed)
     return {
         "pbo": splits.probability,
@@ -112,11 +109,16 @@ def sweep_odds(
     }
 
 
-def _splits(returns: Matrix, *, blocks: int, metric: str) -> Overfitting:
-    """Split by the configured metric, or by the one that ranks bars the same way."""
+def sweep_splits(beyond: Matrix, *, blocks: int, metric: str) -> Overfitting:
+    """Split returns in excess of cash (bars x trials) in halves, each trial ranked by ``metric``.
+
+    Where no split knows the metric, the one that ranks bars the same way stands for it.
+    """
+    # Trials that never differ are one trial: no half can rank one of them above another.
+    distinct = np.unique(beyond, axis=1)
     if metric == "max_drawdown":
-        return probability_of_overfitting_by(returns, deepest_drawdowns, blocks=blocks)
-    return probability_of_overfitting(returns, blocks=blocks, metric=RANKED_BY.get(metric, "sharpe_ratio"))
+        return probability_of_overfitting_by(distinct, deepest_drawdowns, blocks=blocks)
+    return probability_of_overfitting(distinct, blocks=blocks, metric=RANKED_BY.get(metric, "sharpe_ratio"))
 
 
 def _sharpe(result: Result) -> float | None:

@@ -1,41 +1,50 @@
 """Pictures and pages of a workspace, from its files alone."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import polars as pl
 
 from workspace_kit.config import Config
+from workspace_kit.errors import FileDamaged
 from workspace_kit.flows.catalogs import open_catalog
-from workspace_kit.flows.choice import EQUAL_ROW, ensemble_trial_id
+from workspace_kit.flows.choice import EQUAL_ROW, ensemble_trial_id, recommended
 from workspace_kit.flows.origins import config_of, content_of
 from workspace_kit.flows.provenance import digest_of
 from workspace_kit.flows.studies import open_workspace
+from workspace_kit.flows.tearsheet import Numbers, statistics_of
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import zone_of
+from workspace_kit.layout.reader import record_of, zone_of
 from workspace_kit.layout.writer import write_file
 from workspace_kit.prices import day_bounds
-from workspace_kit.report.page import page, performance_chart
-from workspace_kit.report.story import Story
-from workspace_kit.schema import PERIODS, TABLES
+from workspace_kit.report.page import report
+from workspace_kit.report.panels import Panel
+from workspace_kit.report.story import LOGITS, Interval, Story
+from workspace_kit.schema import PERIODS, PRICE_QUALITY, RECORDS, SELECT, TABLES, TEST
 
-CHART_KEY, PAGE_KEY = "performance_chart", "report"
+SHARED_ODDS = ("pbo", "probability_of_loss", "degradation_slope", "reality_check_p_value")
+PAGE_KEY = "report"
 NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so nobody counted what was tried."
 
 
-def write_report(workspace: Workspace | Path | str, *, out: Path | None = None) -> Path:
-    """Write ``performance_chart.png`` and ``report.html`` and return the page's path.
+def write_report(
+    workspace: Workspace | Path | str, *, out: Path | None = None, panels: Sequence[Panel] = ()
+) -> Path:
+    """Write ``report.html`` and a PNG of each main chart, and return the page's path.
 
-    They go into the workspace's ``visualizations/``, or into the folder ``out``.
+    They go into the workspace's ``visualizations/``, or into the folder ``out``. ``panels`` of one's own
+    (`workspace_kit.report.Panel`) follow the built-in ones.
     """
     held = open_workspace(workspace)
-    story = story_of(held)
-    write_file(held, names.PICTURE, CHART_KEY, performance_chart(story), out=out)
-    return write_file(held, names.PAGE, PAGE_KEY, page(story).encode(), out=out)
+    made = report(story_of(held), panels)
+    for key, picture in made.pictures.items():
+        write_file(held, names.PICTURE, key, picture, out=out)
+    return write_file(held, names.PAGE, PAGE_KEY, made.page.encode(), out=out)
 
 
 def verdict_of(workspace: Workspace) -> str:
@@ -66,24 +75,97 @@ def story_of(workspace: Workspace) -> Story:
             (names.VALIDATION, "validation_results"),
         )
     )
+    periods = _periods(config)
+    zone = config.data.timezone if config else zone_of(workspace.path).timezone
+    records, damage = _records(workspace, luck)
     return Story(
         workspace=workspace.id,
         name=about["name"] or "",
         note=about["note"] or "",
         created_at=about["created_at"],
         as_of=now(),
-        timezone=config.data.timezone if config else zone_of(workspace.path).timezone,
+        timezone=zone,
         verdict=verdict_of(workspace),
         metric=config.metric if config else "sharpe_ratio",
         periods_per_year=config.data.periods_per_year if config else None,
         risk_free_rate=config.data.risk_free_rate if config else 0.0,
+        recommended=recommended(choice) if choice else None,
+        cost_bps=config.execution.cost_bps if config else None,
         luck_hurdle=luck.get("luck_hurdle"),
+        luck=_luck(luck),
+        statistics=_statistics(tables["returns"], periods, config, zone=zone),
+        intervals=_intervals(choice, validation),
+        confidence=config.luck.confidence if config else None,
+        near_identical=[[str(each) for each in pair] for pair in choice.get("near_identical") or []],
         candidates=_candidates(choice),
-        periods=_periods(config),
-        tables=tables,
+        periods=periods,
+        tables={**tables, **records},
         lineage=_lineage(workspace, config),
-        warnings=_warnings(workspace, validation),
+        warnings=[*_warnings(workspace, validation), *damage],
     )
+
+
+def _records(workspace: Workspace, luck: Mapping[str, Any]) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """Read what a run recorded beside its views, and say which of it cannot be read."""
+    frames, damage = {LOGITS.name: _logits(luck)}, []
+    for table in (*RECORDS, PRICE_QUALITY):
+        try:
+            frames[table.name] = record_of(workspace, table)
+        except FileDamaged as error:
+            damage.append(str(error))
+    return frames, damage
+
+
+def _logits(luck: Mapping[str, Any]) -> pl.DataFrame:
+    logits = luck.get("logits") or {}
+    edges, counts = logits.get("edges") or [], logits.get("counts") or []
+    if len(edges) != len(counts) + 1:
+        return LOGITS.empty()
+    rows = zip(edges, edges[1:], counts, strict=False)
+    return pl.DataFrame(list(rows), schema=LOGITS.types, orient="row")
+
+
+def _luck(luck: Mapping[str, Any]) -> dict[str, float | None]:
+    """What is known of choosing the best at all, which is the same of every subject."""
+    first: Mapping[str, Any] = next(iter((luck.get("subjects") or {}).values()), {})
+    return {name: first.get(name) for name in SHARED_ODDS}
+
+
+def _statistics(
+    returns: pl.DataFrame,
+    periods: Mapping[str, tuple[dt.datetime, dt.datetime]],
+    config: Config | None,
+    *,
+    zone: str,
+) -> dict[str, dict[str, Numbers]]:
+    if config is None:
+        return {}
+    return statistics_of(
+        returns,
+        periods,
+        timezone=zone,
+        periods_per_year=config.data.periods_per_year,
+        risk_free_rate=config.data.risk_free_rate,
+    )
+
+
+def _intervals(
+    choice: Mapping[str, Any], validation: Mapping[str, Any]
+) -> dict[str, dict[str, dict[str, Interval]]]:
+    """Low and high by period, candidate and metric: select as phase 3 saved it, test as phase 4 did."""
+    judged = choice.get("intervals") or {}
+    tested = validation.get("candidates") or {}
+    told = {
+        SELECT: {name: found for name, found in judged.items() if name != "period"},
+        TEST: {name: each.get("intervals") or {} for name, each in tested.items()},
+    }
+    return {
+        period: {
+            name: {metric: (ends[0], ends[1]) if ends else None for metric, ends in found.items()}
+            for name, found in of.items()
+        }
+        for period, of in told.items()
+    }
 
 
 def _candidates(choice: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,9 @@ import polars as pl
 from workspace_kit.analysis.ensemble import check_weights
 from workspace_kit.analysis.overfitting import validation_verdict
 from workspace_kit.analysis.replay import Matrix
-from workspace_kit.flows.blend import Result, blend, result_of, weighed
+from workspace_kit.flows.blend import Blend, Result, blend, result_of, weighed
+from workspace_kit.flows.books import books_of, records
+from workspace_kit.flows.choice import recommended
 from workspace_kit.flows.discovery import candidates_of, labels_until
 from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
 from workspace_kit.flows.inherited import inherited_again, inherited_signals
@@ -44,21 +46,23 @@ def validate(trip: Trip, _journal: Journal) -> None:
     chosen = _chosen(choice)
     fresh = _run_on_test(trip, labels, chosen)
     saved = saved_signals(trip, chosen)
+    signals = {period: fresh if period == TEST else saved for period in PERIODS}
+    overs = {
+        period: blend(trip, members, {name: of[name] for name in followed(members)}, labels, period=period)
+        for period, of in signals.items()
+    }
     results = {
-        period: _candidates(
-            trip,
-            members,
-            weights,
-            fresh if period == TEST else saved,
-            single=single,
-            labels=labels,
-            period=period,
-        )
-        for period in PERIODS
+        period: _candidates(trip, over, weights, signals[period][single], period=period)
+        for period, over in overs.items()
     }
     unseen = labels.filter(pl.col("timestamp") > trip.market.bounds[SELECT][1])
     write_table(workspace, names.TEST_REGIMES, unseen, durability=config.durability)
     write_table(workspace, "returns", _returns(trip, results, fresh, saved), durability=config.durability)
+    books = {
+        period: books_of(trip, over, weights[0], signals[period][single]) for period, over in overs.items()
+    }
+    for key, record in records(books, recommended=recommended(choice), config=config).items():
+        write_table(workspace, key, record, durability=config.durability)
     metadata = analysis_metadata(
         trip,
         method="validation",
@@ -132,22 +136,13 @@ def _trials_by_id(trip: Trip, trials: Sequence[str]) -> Mapping[str, Trial]:
 
 
 def _candidates(
-    trip: Trip,
-    members: Sequence[Member],
-    weights: Matrix,
-    signals: Mapping[str, pl.DataFrame],
-    *,
-    single: str,
-    labels: pl.DataFrame,
-    period: str,
+    trip: Trip, over: Blend, weights: Matrix, single: pl.DataFrame, *, period: str
 ) -> dict[str, Result]:
-    over = blend(trip, members, {name: signals[name] for name in followed(members)}, labels, period=period)
     equal = weights * 0 + 1 / weights.size
-    bars = trip.market.bars(period)
     results = (
         weighed(trip, over, weights)[0],
         weighed(trip, over, equal)[0],
-        result_of(trip, replay_signals(signals[single], bars, config=trip.config)),
+        result_of(trip, replay_signals(single, over.bars, config=trip.config)),
         result_of(trip, trip.market.buy_and_hold(period)),
     )
     return dict(zip(CANDIDATES, results, strict=True))

@@ -21,7 +21,7 @@ from workspace_kit.layout.fields import Document
 from workspace_kit.layout.lines import BYTE_ORDER_MARK, MARK_SKIPPED, excerpt, parse_json
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.plain_yaml import load_yaml
-from workspace_kit.schema import FORMAT_VERSION, METRIC_NAMES, TABLES, WINNER_FACTS
+from workspace_kit.schema import FORMAT_VERSION, METRIC_NAMES, TABLES, TIME, WINNER_FACTS, Table
 
 ALL = "all"
 Row = dict[str, object]
@@ -80,6 +80,23 @@ def encode_table(frame: pl.DataFrame) -> bytes:
     """Write a frame as CSV, instants as RFC 3339; a null is an empty field."""
     times = [name for name, type_ in frame.schema.items() if type_ == pl.Datetime]
     return frame.with_columns(clock.texts(name).alias(name) for name in times).write_csv().encode()
+
+
+def decode_table(data: bytes, table: Table) -> pl.DataFrame:
+    """Read what `encode_table` wrote: the table's columns, each value of its type or null.
+
+    Raises
+    ------
+    ValueError, PolarsError
+        A column is missing, or a value is not of its type.
+    """
+    if not data.strip():
+        raise ValueError("an empty file")
+    texts = pl.read_csv(io.BytesIO(data), infer_schema=False)
+    return texts.select(
+        clock.moments(name) if type_ == TIME else pl.col(name).cast(type_)
+        for name, type_ in table.types.items()
+    )
 
 
 def read_document(

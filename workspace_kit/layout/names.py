@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workspace_kit.errors import NameInvalid
+from workspace_kit.schema import PRICE_QUALITY, RECORDS
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 FOLDERS = ("signals", "performance", "analysis", "metadata", "checkpoints", "visualizations")
@@ -106,6 +107,7 @@ PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
         f"{TRIAL.folder}/trial_*{TRIAL.suffix}",
         f"{SUMMARY.folder}/summary{SUMMARY.suffix}",
         f"{ANALYSIS_TABLE.folder}/{REGIMES}{ANALYSIS_TABLE.suffix}",
+        f"{ANALYSIS_TABLE.folder}/{PRICE_QUALITY.name}{ANALYSIS_TABLE.suffix}",
     ),
     "phase_2": (f"{ANALYSIS.folder}/regime_optimal_params{ANALYSIS.suffix}",),
     "phase_3": (
@@ -120,6 +122,7 @@ PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
         f"{VALIDATION.folder}/validation_results{VALIDATION.suffix}",
         f"{ANALYSIS_TABLE.folder}/returns{ANALYSIS_TABLE.suffix}",
         f"{ANALYSIS_TABLE.folder}/{TEST_REGIMES}{ANALYSIS_TABLE.suffix}",
+        *(f"{ANALYSIS_TABLE.folder}/{each.name}{ANALYSIS_TABLE.suffix}" for each in RECORDS),
     ),
 }
 

@@ -14,12 +14,12 @@ import polars as pl
 from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
 from workspace_kit.layout.archive import read_manifest
-from workspace_kit.layout.documents import Row, read_document
+from workspace_kit.layout.documents import Row, decode_table, read_document
 from workspace_kit.layout.lines import parse_json, read_signals, refuse_constant
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.plain_yaml import load_yaml
-from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
+from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading, Table
 
 MAX_DOCUMENT = 64 << 20
 _PIECE = 1 << 18
@@ -115,6 +115,28 @@ def document_of(path: Path, *, constant: Callable[[str], None] = refuse_constant
         There is none, or it is not a JSON object.
     """
     return _content(path, dict, "a JSON object", constant=constant)
+
+
+def record_of(workspace: Workspace, table: Table) -> pl.DataFrame:
+    """Read the CSV of ``analysis/`` that a run recorded as this table, without rows where there is none.
+
+    Raises
+    ------
+    FileDamaged
+        A column is missing, or a value is not of its type.
+    """
+    path = workspace.file(names.ANALYSIS_TABLE, table.name)
+    try:
+        return decode_table(_read_inside(path), table)
+    except NotFound:
+        return table.empty()
+    except (ValueError, pl.exceptions.PolarsError) as error:
+        raise FileDamaged(
+            str(path),
+            found=str(error).partition("\n")[0],
+            expected=f"columns {', '.join(table.names)}",
+            remedy="restore the file, or repeat the phase that wrote it",
+        ) from error
 
 
 def log_of(workspace: Workspace) -> list[Any]:

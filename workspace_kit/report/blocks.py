@@ -1,10 +1,12 @@
 """What panels are made of: notes, charts, tables and large figures, as values that a template lays out."""
 
+import datetime as dt
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import polars as pl
 from matplotlib.figure import Figure
 
 from workspace_kit.report import words
@@ -27,13 +29,18 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing for wide and one for narrow screens; ``legend`` pairs an ink with its words."""
+    """A drawing for wide and one for narrow screens; ``legend`` pairs an ink with its words.
+
+    ``figure`` is the wide one, from which a picture is made; ``key`` names its file.
+    """
 
     kind: ClassVar[str] = "chart"
+    key: str
     caption: str
     wide: str
     narrow: str
     legend: tuple[tuple[str, str], ...]
+    figure: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +50,16 @@ class Tiles:
     kind: ClassVar[str] = "tiles"
     caption: str
     drawings: tuple[str, ...]
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The few largest numbers: each a value, its name and what it compares with."""
+    """The few largest numbers: each a value, its name and what to hold it against."""
 
     kind: ClassVar[str] = "figures"
     caption: str
-    items: tuple[tuple[str, str, str], ...]
+    items: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +135,36 @@ def chart(
     legend: Sequence[tuple[str, str]] = (),
 ) -> Chart:
     """Draw for both widths; ``label`` says to a screen reader what is to be seen."""
+    figures = {width: draw(width) for width in (WIDE, NARROW)}
     wide, narrow = (
-        inline(svg_bytes(draw(width)), key=f"{key}-{width}", label=words.short(label, most=600))
-        for width in (WIDE, NARROW)
+        inline(svg_bytes(figure), key=f"{key}-{width}", label=words.short(label, most=600))
+        for width, figure in figures.items()
     )
-    return Chart(caption=caption, wide=wide, narrow=narrow, legend=tuple(legend))
+    return Chart(key, caption, wide, narrow, tuple(legend), figures[WIDE])
 
 
 def tile(key: str, figure: Figure, *, label: str) -> str:
     """Return one small drawing."""
     return inline(svg_bytes(figure), key=key, label=words.short(label, most=600))
+
+
+def table(key: str, frame: pl.DataFrame, *, caption: str) -> Grid:
+    """Return a frame as a table: numbers to four digits, times as days, everything else as text."""
+    heads = tuple(
+        Head(words.short(name, most=60), is_number=type_.is_numeric()) for name, type_ in frame.schema.items()
+    )
+    rows = tuple(tuple(map(_any_cell, row)) for row in frame.head(MOST_ROWS).iter_rows())
+    said = " ".join(part for part in (caption, cut(frame.height)) if part)
+    return Grid(key, said, heads, (Rows("", rows),), is_searchable=True)
+
+
+def _any_cell(value: object) -> Cell:
+    if isinstance(value, dt.date):
+        return Cell(words.date(value))
+    number = as_float(value)
+    if number is None or isinstance(value, bool):
+        return text_cell(value)
+    return Cell(words.number(number, decimals=0) if isinstance(value, int) else f"{number:.4g}", number)
 
 
 def text_cell(value: object) -> Cell:

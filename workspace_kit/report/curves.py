@@ -13,12 +13,20 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from workspace_kit.report.ink import INKS, blank, colour, place
 from workspace_kit.report.marks import End, Periods, days_of, label_ends, mark_periods, shade
 from workspace_kit.report.series import Floats, drawdown, growth, thinned, values
-from workspace_kit.report.story import BENCHMARK, ENSEMBLE
+from workspace_kit.report.story import BENCHMARK
 from workspace_kit.report.words import named, number, percent, short
 
 Series = Mapping[str, pl.DataFrame]
 
 WIDE, NARROW = 860, 360
+_ROLLING = {
+    "sharpe": "Sharpe ratio",
+    "sortino": "Sortino ratio",
+    "volatility": "Volatility a year",
+    "beta": "Beta to the benchmark",
+}
+_ROLLING_HEIGHT = 170.0
+_MOST_SHOWN, _SPIKE = 0.95, 2.0
 _LADDERS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 _SHALLOWEST = 0.01
 # Growth beyond these is ruin or nonsense, and an axis that holds it shows nothing else.
@@ -45,30 +53,41 @@ def drawdown_chart(series: Series, periods: Periods, *, width: int) -> Figure:
 
 
 def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
-    """Draw Sharpe ratio above volatility, both over the year before each bar."""
-    height = 420 if width == WIDE else 380
-    figure = blank(width, height)
-    upper = _place(figure, width=width, top=44, bottom=height / 2 + 14)
-    lower = _place(figure, width=width, top=height / 2 + 38)
-    sharpes = _draw_rolling(upper, rolling, "sharpe", pixels=width)
-    volatilities = _draw_rolling(lower, rolling, "volatility", pixels=width)
-    upper.axhline(0.0, color=colour("faint"), linewidth=0.8)
-    lower.set_ylim(bottom=0.0)
-    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
-    _dress(upper, "Sharpe ratio", periods, names_periods=True)
-    _dress(lower, "Volatility a year", periods, names_periods=False)
-    if width == WIDE:
-        label_ends(upper, sharpes)
-        label_ends(lower, volatilities)
+    """Draw each rolling figure that any series has, one above the other."""
+    shown = [name for name in _ROLLING if any(frame[name].count() for frame in rolling.values())]
+    figure = blank(width, 30 + _ROLLING_HEIGHT * len(shown))
+    for at, column in enumerate(shown):
+        top = 30.0 + _ROLLING_HEIGHT * at
+        axes = _place(figure, width=width, top=top + 14, bottom=_ROLLING_HEIGHT * (len(shown) - at - 1) + 30)
+        ends = _draw_rolling(axes, rolling, column, pixels=width)
+        if column == "volatility":
+            axes.set_ylim(bottom=0.0)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+        else:
+            axes.axhline(1.0 if column == "beta" else 0.0, color=colour("faint"), linewidth=0.8)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        _cut_spikes(axes, rolling, column)
+        dress(axes, _ROLLING[column], periods, names_periods=at == 0)
+        axes.tick_params(labelbottom=at == len(shown) - 1)
+        if width == WIDE:
+            label_ends(axes, ends)
     return figure
+
+
+def _cut_spikes(axes: Axes, rolling: Series, column: str) -> None:
+    """End the axis where a year almost without a loss would leave nothing else to see."""
+    known = np.concatenate([frame[column].drop_nulls().to_numpy() for frame in rolling.values()])
+    low, most, high = np.quantile(known, [0.0, _MOST_SHOWN, 1.0])
+    if high > _SPIKE * max(most, -low):
+        axes.set_ylim(top=_SPIKE * most)
 
 
 def _draw_rolling(axes: Axes, rolling: Series, column: str, *, pixels: int) -> list[End]:
     ends = []
-    for name, frame in rolling.items():
+    for order, (name, frame) in enumerate(rolling.items()):
         known, ink = frame.drop_nulls(column), ink_of(name, rolling)
         heights = known[column].to_numpy()
-        _line(axes, days_of(known["timestamp"]), heights, ink=ink, pixels=pixels)
+        line(axes, days_of(known["timestamp"]), heights, ink=ink, pixels=pixels, is_main=order == 0)
         if len(heights):
             ends.append(End(float(heights[-1]), _end_text(name), ink))
     return ends
@@ -114,8 +133,13 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
     for name, frame in reversed(list(series.items())):
         equity = growth(values(frame))
         alive = (equity > _DRAWABLE[0]) & (equity < _DRAWABLE[1])
-        _line(
-            axes, days_of(frame["timestamp"])[alive], equity[alive], ink=ink_of(name, series), pixels=pixels
+        line(
+            axes,
+            days_of(frame["timestamp"])[alive],
+            equity[alive],
+            ink=ink_of(name, series),
+            pixels=pixels,
+            is_main=name == next(iter(series)) != BENCHMARK,
         )
         if len(equity) and alive[-1]:
             ends.append(
@@ -124,7 +148,7 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
     axes.yaxis.set_major_locator(FixedLocator(_growth_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _multiple(value)))
-    _dress(axes, "Growth of 1, log scale", periods, names_periods=True)
+    dress(axes, "Growth of 1, log scale", periods, names_periods=True)
     if is_labelled:
         label_ends(axes, ends)
 
@@ -140,25 +164,26 @@ def _draw_drawdowns(
         ink = ink_of(name, series)
         if order == 0:
             axes.fill_between(days, falls, 0.0, color=colour(ink), alpha=0.18, linewidth=0.0)
-        _line(axes, days, falls, ink=ink, pixels=pixels)
+        line(axes, days, falls, ink=ink, pixels=pixels, is_main=order == 0)
         if len(falls):
             ends.append(End(float(falls[-1]), _end_text(name), ink))
     axes.set_ylim(min(axes.get_ylim()[0], -_SHALLOWEST), 0.0)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
-    _dress(axes, "Fall from the running peak", periods, names_periods=names_periods)
+    dress(axes, "Fall from the running peak", periods, names_periods=names_periods)
     if is_labelled:
         label_ends(axes, ends)
 
 
-def _line(axes: Axes, days: Floats, heights: Floats, *, ink: str, pixels: int) -> None:
+def line(axes: Axes, days: Floats, heights: Floats, *, ink: str, pixels: int, is_main: bool = False) -> None:
+    """Draw one series at the density of the screen, the main one thicker and the benchmark dashed."""
     across, up = thinned(days, heights, pixels=pixels)
     dense = 0.6 if len(days) > 2 * pixels else 1.0
     axes.plot(
         across,
         up,
         color=colour(ink),
-        linewidth=dense * (2.0 if ink == ENSEMBLE else 1.2),
+        linewidth=dense * (2.0 if is_main else 1.2),
         linestyle=(0, (4, 2)) if ink == BENCHMARK else "-",
         marker="o" if len(across) == 1 else "",
         markersize=4,
@@ -192,7 +217,8 @@ def _growth_ticks(low: float, high: float) -> Sequence[float]:
     return [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
 
 
-def _dress(axes: Axes, title: str, periods: Periods, *, names_periods: bool) -> None:
+def dress(axes: Axes, title: str, periods: Periods, *, names_periods: bool) -> None:
+    """Title axes over time, date them and mark the periods."""
     axes.set_title(title, color=colour("muted"), pad=22 if names_periods else 8)
     # At least two ticks: three leave spans of two to three years without any interval that fits.
     most = 8 if axes.bbox.width > NARROW else 5

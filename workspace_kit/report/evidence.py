@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 
 from workspace_kit.report import words
@@ -14,6 +15,7 @@ from workspace_kit.report.blocks import (
     Head,
     Note,
     Rows,
+    Tiles,
     as_float,
     chart,
     count_cell,
@@ -21,19 +23,39 @@ from workspace_kit.report.blocks import (
     metric_cell,
     parameters_cell,
     text_cell,
+    tile,
 )
 from workspace_kit.report.fields import distribution_chart, scatter_chart
-from workspace_kit.report.story import SERIES, Story, in_order
+from workspace_kit.report.shapes import logits_tile
+from workspace_kit.report.story import Story, in_order
 from workspace_kit.report.trials import first_period, metric_values, train_and_select
 from workspace_kit.schema import METRIC_NAMES, PERIODS
 
-_RANK = {name: rank for rank, name in enumerate(SERIES)}
 _SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate")
 
 
 def luck(story: Story) -> list[Block]:
-    """Return whether train's best holds on select, and the odds that it is luck."""
-    return [*_luck_chart(story), *_odds(story)]
+    """Return whether train's best holds on select, the odds that it is luck, and how halves of train fare."""
+    return [*_luck_chart(story), *_odds(story), *_logits(story)]
+
+
+def _logits(story: Story) -> list[Block]:
+    bins = story.table("logits").drop_nulls().sort("low")
+    if not bins.height or not bins["splits"].sum():
+        return []
+    edges = np.append(bins["low"].to_numpy(), bins["high"][-1])
+    counts = bins["splits"].to_list()
+    slope, loss = (story.luck.get(name) for name in ("degradation_slope", "probability_of_loss"))
+    said = (
+        f"Over {words.count(sum(counts))} ways to halve train, the trial that is best in one half falls below"
+        f" the median of the other in {words.probability(story.luck.get('pbo'))} (orange), and scores"
+        f" below zero there in {words.probability(loss)}. Its score out of sample changes by"
+        f" {words.number(slope, decimals=2)} for each unit in sample: below zero, the better the past,"
+        f" the worse what followed. White's reality check against buy and hold: p ="
+        f" {words.number(story.luck.get('reality_check_p_value'), decimals=3)}."
+    )
+    drawn = tile("logits", logits_tile(edges, counts), label=f"Histogram of logits. {said}")
+    return [Tiles(said, (drawn,))]
 
 
 def _luck_chart(story: Story) -> list[Chart]:
@@ -107,7 +129,8 @@ def _odds(story: Story) -> list[Block]:
 def validation(story: Story) -> list[Block]:
     """Return the candidates over the test period, and how often it had been looked at."""
     validated = story.table("validations")
-    rows = validated.sort(pl.col("candidate").replace_strict(_RANK, default=len(_RANK)), maintain_order=True)
+    rank = {name: place for place, name in enumerate(story.order)}
+    rows = validated.sort(pl.col("candidate").replace_strict(rank, default=len(rank)), maintain_order=True)
     if not rows.height:
         return []
     looks = rows["looks"].max()
@@ -198,6 +221,56 @@ def _ranked(story: Story, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _period_cells(row: Mapping[str, object]) -> list[Cell]:
     return [*(metric_cell(name, row.get(name)) for name in _SHOWN), count_cell(row.get("trades"))]
+
+
+def price_quality(story: Story) -> list[Block]:
+    """Return what the prices of each symbol lack."""
+    rows = in_order(story.table("price_quality"), "symbol")
+    if not rows.height:
+        return []
+    counts = ("bars", "missing", "longest_gap", "late", "early_end", "longest_stale", "suspicious")
+    flawed = rows.filter(pl.any_horizontal(pl.col("missing", "late", "early_end", "suspicious") > 0)).height
+    body = tuple(
+        (
+            text_cell(row["symbol"]),
+            Cell(words.date(row["first"])),
+            Cell(words.date(row["last"])),
+            *(count_cell(row[name]) for name in counts),
+        )
+        for row in rows.head(MOST_ROWS).iter_rows(named=True)
+    )
+    titles = (
+        *("Bars", "Missing", "Longest gap", "Listed late", "Ended early"),
+        *("Longest stale", "Suspicious moves"),
+    )
+    heads = (
+        *(Head(title, is_number=False) for title in ("Symbol", "First price", "Last price")),
+        *(Head(title) for title in titles),
+    )
+    said = (
+        f"{words.count(flawed)} of {words.count(rows.height)} symbols have a gap, begin late, end early or"
+        " move suspiciously; nothing was mended."
+    )
+    caption = (
+        "Prices as they came, in bars of all symbols together. Stale: closes in a row that did not change;"
+        f" suspicious: a move that an unadjusted split or an error would leave. {cut(rows.height)}"
+    )
+    return [
+        Note(said),
+        Grid("price-quality", caption.strip(), heads, (Rows("", body),), is_searchable=True),
+    ]
+
+
+def limits(_: Story) -> list[Block]:
+    """Say what no file of a workspace could tell."""
+    return [
+        Note(
+            "These files hold closes and signals, so this page cannot tell: capacity and the price impact of"
+            " size (no volumes), time of day and slippage within a bar (no intraday prices), exposure to"
+            " sectors and styles (no classification), taxes, dividends beyond adjusted prices, cost of"
+            " borrowing. Risk of ruin is left out: its usual formula is zero for any long record."
+        )
+    ]
 
 
 def faults(story: Story) -> list[Block]:

@@ -13,11 +13,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import MOST_VECTORS, Pixels, blank, colour, place, show, tint
 from workspace_kit.report.series import Floats
-from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE
+from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE, EQUAL_WEIGHT
 from workspace_kit.report.trials import Clusters, Square
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import named, number, percent, short
 
+_CANDIDATES = {BEST_SINGLE: "D", EQUAL_WEIGHT: "s", ENSEMBLE: "o"}
+_SIGNS = {"D": "◆", "s": "■", "o": "●"}
 _MOST_NAMED, _MOST_JOINS = 50, 150
 _LARGEST_SQUARE = 560
 _MEMBER_NAMES, _SHARES = 120, 66
@@ -45,9 +47,12 @@ def scatter_chart(
     _mark_equal(axes)
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
-    for series, up in ((BEST_SINGLE, 11.0), (ENSEMBLE, -11.0)):
+    right = 0.0
+    for series, marker in _CANDIDATES.items():
         trial = pl.lit(candidates.get(series), dtype=pl.String)
-        _mark_candidate(axes, pairs.filter(pl.col("trial_id") == trial), series, up=up)
+        rows = pairs.filter(pl.col("trial_id") == trial)
+        if rows.height:
+            right = _mark_candidate(axes, rows, series, marker=marker, right=right)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6))
         axis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
@@ -164,21 +169,28 @@ def _mark_hurdle(axes: Axes, hurdle: float) -> None:
     )
 
 
-def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, up: float) -> None:
-    for train, select in rows.select("train", "select").iter_rows():
-        axes.plot([train], [select], "o", color=colour(series), markersize=8)
-        low, high = axes.get_xlim()
-        is_left = train > low + 0.8 * (high - low)
-        axes.annotate(
-            named(series),
-            (train, select),
-            xytext=(-8 if is_left else 8, up),
-            textcoords="offset points",
-            ha="right" if is_left else "left",
-            va="center",
-            color=colour(series),
-            bbox={"facecolor": colour("paper"), "alpha": 0.8, "linewidth": 0.0, "pad": 1.0},
-        )
+def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, marker: str, right: float) -> float:
+    """Mark what was chosen and name it above the axes, where no dot hides it; return the next place."""
+    axes.plot(
+        rows["train"],
+        rows["select"],
+        marker,
+        color=colour(series),
+        markersize=8,
+        markeredgecolor=colour("paper"),
+        markeredgewidth=1.0,
+    )
+    text = f"{_SIGNS[marker]} {named(series)}"
+    axes.annotate(
+        text,
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(-right, 26.0),
+        textcoords="offset points",
+        ha="right",
+        color=colour(series),
+    )
+    return right + 6.6 * len(text) + 10.0
 
 
 def _trial_label(trial: str, strategies: Mapping[str, str]) -> str:

@@ -50,6 +50,9 @@ MOST_VECTORS = 1_500
 Plane = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
 
+# Half the time of the usual level, for a file a tenth larger.
+_COMPRESSION = 3
+
 _lock = threading.Lock()
 _COLOURS = {
     "figure.facecolor": "none",
@@ -72,6 +75,8 @@ _SHAPES = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
+    # A place of its own spares the search for one that overlaps nothing, a tenth of the time of a page.
+    "axes.titley": 1.0,
     "axes.unicode_minus": True,
     "axes.xmargin": 0.0,
     "grid.linewidth": 0.7,
@@ -150,5 +155,12 @@ def png_bytes(figure: Figure, *, scale: float) -> bytes:
     """Render as PNG on light paper at ``scale`` image pixels per CSS pixel, equal bytes for equal figures."""
     out = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(out, format="png", dpi=72 * scale, facecolor=colour("paper"), metadata={"Software": None})
+    figure.savefig(
+        out,
+        format="png",
+        dpi=72 * scale,
+        facecolor=colour("paper"),
+        metadata={"Software": None},
+        pil_kwargs={"compress_level": _COMPRESSION},
+    )
     return out.getvalue()

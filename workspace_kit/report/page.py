@@ -1,31 +1,69 @@
 """A story as one HTML file that needs no network, and as one picture."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
 from workspace_kit.report import words
+from workspace_kit.report.blocks import Chart
 from workspace_kit.report.curves import overview
 from workspace_kit.report.document import environment, policy
 from workspace_kit.report.ink import INKS, house_style, png_bytes
-from workspace_kit.report.panels import sections
+from workspace_kit.report.panels import PANELS, Panel, Section, check_keys, sections
 from workspace_kit.report.results import curves_of, main_and_reference
 from workspace_kit.report.story import Story, prepared
 
+CHART = "performance_chart"
 _NAME = 120
 _PNG_SCALE = 1.6
 
 
-def page(story: Story) -> str:
+class Report(NamedTuple):
+    """The page, and a PNG of each of its main charts by name."""
+
+    page: str
+    pictures: Mapping[str, bytes]
+
+
+def report(story: Story, panels: Sequence[Panel] = ()) -> Report:
+    """Return the page and a picture of each main chart; ``panels`` of one's own follow the built-in ones.
+
+    Raises
+    ------
+    UsageError
+        A panel without a usable key, or with the key of another.
+    """
+    told = prepared(story)
+    shown = _shown(told, panels)
+    with house_style():
+        pictures = {
+            block.key.replace("-", "_"): png_bytes(block.figure, scale=_PNG_SCALE)
+            for section in shown
+            for block in section.blocks
+            if isinstance(block, Chart)
+        }
+    return Report(_page(told, shown), {CHART: _overview(told), **pictures})
+
+
+def page(story: Story, panels: Sequence[Panel] = ()) -> str:
     """Return the report as one HTML document: text, style, script and drawings in one file.
 
     What a story lacks is said in the panel's place; text of others is escaped, cut where it runs long, and
     its control and bidirectional characters are spelled out. Equal stories give equal bytes.
     """
     told = prepared(story)
+    return _page(told, _shown(told, panels))
+
+
+def _shown(told: Story, panels: Sequence[Panel]) -> list[Section]:
+    check_keys([*PANELS, *panels])
     with house_style():
-        shown = sections(told)
+        return sections(told, [*PANELS, *panels])
+
+
+def _page(told: Story, shown: Sequence[Section]) -> str:
     templates = environment()
     style = templates.get_template("style.css").render(inks=INKS)
     script = templates.get_template("script.js").render()
@@ -43,7 +81,10 @@ def page(story: Story) -> str:
 
 def performance_chart(story: Story) -> bytes:
     """Return growth over regimes and falls below as a PNG of 1600 × 1000 pixels, the same bytes each time."""
-    told = prepared(story)
+    return _overview(prepared(story))
+
+
+def _overview(told: Story) -> bytes:
     series = curves_of(told)
     with house_style():
         figure = overview(

@@ -1,9 +1,11 @@
 """The panels of a page, in order. To add one, write a function from a story to blocks and list it here."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workspace_kit.report import evidence, research, results
+from workspace_kit.errors import UsageError
+from workspace_kit.report import evidence, keyfigures, research, results, trading, years
 from workspace_kit.report.blocks import Block
 from workspace_kit.report.story import Story
 
@@ -32,14 +34,29 @@ _NO_RETURNS = (
     "This workspace holds no return series; a run of all four phases, or a replay against prices, makes them."
 )
 
+_KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# Ids that the page itself uses.
+_OWN = ("main", "verdict", "missing", "lineage", "theme")
+
 PANELS = (
     Panel(
         "headline", "Headline numbers", results.headline, "No candidate has been measured in any period yet."
     ),
     Panel("growth", "Growth", results.equity, _NO_RETURNS),
     Panel("drawdowns", "Drawdowns", results.falls),
-    Panel("calendar", "Calendar returns", results.calendar),
-    Panel("rolling-year", "Rolling year", results.rolling),
+    Panel("calendar", "Calendar returns", years.calendar),
+    Panel("distribution", "Distribution", years.spread),
+    Panel("rolling-year", "Rolling year", years.rolling),
+    Panel("crises", "Crises", years.crises),
+    Panel("key-figures", "Key figures", keyfigures.key_figures),
+    Panel(
+        "exposure-and-turnover",
+        "Exposure",
+        trading.exposure,
+        "What was held and traded was not recorded; phase 4 of a run does.",
+    ),
+    Panel("trades", "Round trips", trading.round_trips),
+    Panel("costs", "Cost sensitivity", trading.costs),
     Panel(
         "market-regimes",
         "Regimes",
@@ -62,10 +79,34 @@ PANELS = (
     Panel("odds-of-luck", "Luck", evidence.luck, "Nothing has been computed about the odds of luck."),
     Panel("validation", "Validation", evidence.validation, "Nothing has been validated on a test period."),
     Panel("all-trials", "Trials", evidence.trials, "This workspace holds no trial."),
+    Panel(
+        "data-quality", "Data quality", evidence.price_quality, "What the prices lack was not recorded here."
+    ),
     Panel("faults", "Faults", evidence.faults),
+    Panel("limits", "Limits", evidence.limits),
 )
 
 
-def sections(story: Story) -> list[Section]:
+def sections(story: Story, panels: Sequence[Panel]) -> list[Section]:
     """Build every panel."""
-    return [Section(panel.key, panel.title, tuple(panel.build(story)), panel.missing) for panel in PANELS]
+    return [Section(panel.key, panel.title, tuple(panel.build(story)), panel.missing) for panel in panels]
+
+
+def check_keys(panels: Sequence[Panel]) -> None:
+    """Refuse keys that would make a page with two parts of one name.
+
+    Raises
+    ------
+    UsageError
+        A key that is not lower-case words joined by dashes, or one that two panels have.
+    """
+    known: set[str] = set(_OWN)
+    for panel in panels:
+        if not _KEY.fullmatch(panel.key) or panel.key in known:
+            raise UsageError(
+                f"panel {panel.key!r}",
+                found="a key that the page has already" if panel.key in known else "a key that is no id",
+                expected="lower-case words joined by dashes, each key once",
+                remedy="give the panel another key",
+            )
+        known.add(panel.key)

@@ -35,7 +35,7 @@ from workspace_kit.report.trials import Surface, clusters, first_period, surface
 from workspace_kit.schema import BEAR, BULL, NEUTRAL
 
 _ORDER = (BULL, NEUTRAL, BEAR)
-_MOST_SURFACES, _MOST_MEMBERS = 24, 40
+_MOST_SURFACES, _MOST_MEMBERS, _MOST_PAIRS = 24, 40, 10
 
 
 def regimes(story: Story) -> list[Block]:
@@ -241,11 +241,23 @@ def weights(story: Story) -> list[Block]:
         if equal
         else "They beat equal weight on select."
     )
-    return [
+    drawn = [
         chart(
             "weights",
             lambda width: weights_chart(members, shares, equal=1 / every.height, width=width),
             caption=f"Share of capital per member, in percent. Chosen on train by {method}. {advice}",
             label=f"Weights: {said}.",
         )
+    ]
+    return [*_near_identical(story), *drawn]
+
+
+def _near_identical(story: Story) -> list[Note]:
+    """Warn of members that are hardly two."""
+    pairs = [_listed(list(map(str, pair))) for pair in story.near_identical]
+    if not pairs:
+        return []
+    shown = "; ".join(pairs[:_MOST_PAIRS]) + ("; …" if len(pairs) > _MOST_PAIRS else "")
+    return [
+        Note(f"Nearly identical on train (correlation above 0.9999), so read their weights as one: {shown}.")
     ]

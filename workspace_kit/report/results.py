@@ -1,48 +1,47 @@
-"""Panels about what the portfolio earned: headline numbers, growth, falls, calendar, rolling figures."""
+"""Panels about what the portfolio earned: headline numbers, growth, falls."""
 
 import datetime as dt
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-import numpy as np
 import polars as pl
 
 from workspace_kit.report import words
-from workspace_kit.report.blocks import Block, Cell, Figures, Grid, Head, Note, Rows, chart
-from workspace_kit.report.curves import Series, drawdown_chart, growth_chart, ink_of, rolling_chart
+from workspace_kit.report.blocks import Block, Cell, Figures, Grid, Head, Note, Rows, Tiles, chart, tile
+from workspace_kit.report.curves import Series, drawdown_chart, growth_chart, ink_of
 from workspace_kit.report.series import (
-    by_month,
     by_series,
-    by_year,
     drawdown,
     growth,
-    is_monthly_or_finer,
-    rolling_year,
+    matched,
     summary,
     values,
     within,
     worst_drawdowns,
 )
-from workspace_kit.report.story import BENCHMARK, BUY_AND_HOLD, SERIES, Story
+from workspace_kit.report.story import (
+    BENCHMARK,
+    BUY_AND_HOLD,
+    ENSEMBLE,
+    EQUAL_WEIGHT,
+    Interval,
+    Numbers,
+    Story,
+)
+from workspace_kit.report.tracks import falls_tile, linear_tile
 from workspace_kit.schema import PERIODS, TEST
 
-Numbers = Mapping[str, float | None]
-
 _SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "win_rate", "trades")
-_HEADS = (
-    Head("", is_number=False),
-    *(Head(title) for title in ("Return", "Sharpe", "Drawdown", "Win rate", "Trades")),
-)
+_TITLES = ("Return", "Sharpe", "Drawdown", "Win rate", "Trades")
+_WITH_INTERVALS = ("total_return", "sharpe_ratio", "max_drawdown")
 _MOST_SERIES = 5
-_WORST = 10
-_SHORTEST_YEAR = 4
+_WORST, _SHADED = 10, 5
 _CHAINED = "Every period starts with fresh, flat accounts; the periods are chained here."
 
 
 def curves_of(story: Story) -> dict[str, pl.DataFrame]:
     """Return the series that figures show: the known ones, or the first few trials where there are none."""
     series = by_series(story.table("returns"))
-    known = {name: frame for name, frame in series.items() if name in SERIES}
+    known = {name: series[name] for name in story.order if name in series}
     return known or dict(list(series.items())[:_MOST_SERIES])
 
 
@@ -56,21 +55,63 @@ def headline(story: Story) -> list[Block]:
     """Return the numbers of each candidate in each period."""
     table = {period: dict(_candidates(story, period)) for period in PERIODS}
     groups = tuple(
-        Rows(_period_title(story, period), tuple(_headline_row(name, of) for name, of in rows.items()))
+        Rows(
+            _period_title(story, period),
+            tuple(_headline_row(story, period, name, of) for name, of in rows.items()),
+        )
         for period, rows in table.items()
         if rows
     )
     if not groups:
         return []
     latest = next(period for period in reversed(PERIODS) if table[period])
-    caption = "Candidates in each period, net of cost. Sharpe ratios are annualised."
-    return [_largest(story, latest, table[latest]), Grid("headline-table", caption, _HEADS, groups)]
+    has_intervals = any(
+        found for of in story.intervals.values() for name in of for found in of[name].values()
+    )
+    caption = "Candidates in each period, net of cost. Sharpe ratios are annualised." + (
+        f" Intervals: {_confidence(story)} by the stationary bootstrap of bar returns; train has none,"
+        " because the best of many is chosen there."
+        if has_intervals
+        else ""
+    )
+    return [
+        *_advice(story),
+        _largest(story, latest, table[latest]),
+        Grid("headline-table", caption, _heads(has_intervals=has_intervals), groups),
+    ]
+
+
+def _advice(story: Story) -> list[Note]:
+    """Say which candidate stands first, and why."""
+    if story.recommended == EQUAL_WEIGHT:
+        return [
+            Note(
+                "Equal weight stands first here: on select, the weights chosen on train did not beat it, so"
+                " equal weight is what these files recommend."
+            )
+        ]
+    if story.recommended == ENSEMBLE:
+        return [Note("The ensemble stands first: its weights, chosen on train, beat equal weight on select.")]
+    return []
+
+
+def _confidence(story: Story) -> str:
+    return f"{words.percent(story.confidence, decimals=0)} intervals" if story.confidence else "intervals"
+
+
+def _heads(*, has_intervals: bool) -> tuple[Head, ...]:
+    heads = [Head("", is_number=False)]
+    for key, title in zip(_SHOWN, _TITLES, strict=True):
+        heads.append(Head(title))
+        if has_intervals and key in _WITH_INTERVALS:
+            heads.append(Head("interval"))
+    return tuple(heads)
 
 
 def _candidates(story: Story, period: str) -> Iterator[tuple[str, Numbers]]:
     """Yield each candidate's numbers: as its document states them, else from its returns."""
     series = by_series(story.table("returns")) if period in story.periods else {}
-    for name in SERIES:
+    for name in story.order:
         bars = within(series[name], story.periods[period]) if name in series else None
         computed = (
             summary(bars, periods_per_year=story.periods_per_year, risk_free_rate=story.risk_free_rate)
@@ -98,8 +139,22 @@ def _period_title(story: Story, period: str) -> str:
     return f"{period.capitalize()}{days}"
 
 
-def _headline_row(name: str, of: Numbers) -> tuple[Cell, ...]:
-    return (Cell(words.named(name)), *(Cell(_in_unit(key, of.get(key)), of.get(key)) for key in _SHOWN))
+def _headline_row(story: Story, period: str, name: str, of: Numbers) -> tuple[Cell, ...]:
+    has_intervals = bool(story.intervals.get(TEST) or any(story.intervals.values()))
+    cells = [Cell(words.named(name))]
+    for key in _SHOWN:
+        cells.append(Cell(_in_unit(key, of.get(key)), of.get(key)))
+        if has_intervals and key in _WITH_INTERVALS:
+            cells.append(Cell(_between(key, _interval(story, period, name, key)), shade="aside"))
+    return tuple(cells)
+
+
+def _interval(story: Story, period: str, name: str, key: str) -> Interval:
+    return story.intervals.get(period, {}).get(name, {}).get(key)
+
+
+def _between(key: str, ends: Interval) -> str:
+    return words.NOTHING if ends is None else f"{words.metric(key, ends[0])} to {words.metric(key, ends[1])}"
 
 
 def _in_unit(key: str, value: float | None) -> str:
@@ -112,15 +167,24 @@ def _largest(story: Story, period: str, rows: Mapping[str, Numbers]) -> Figures:
     items = tuple(
         (
             _in_unit(key, rows[main].get(key)),
-            head.title,
-            f"{words.named(against)} {_in_unit(key, rows[against].get(key))}" if against else "",
+            title,
+            tuple(
+                _asides(key, _interval(story, period, main, key), against, rows[against] if against else {})
+            ),
         )
-        for key, head in zip(_SHOWN[:4], _HEADS[1:5], strict=True)
+        for key, title in zip(_SHOWN[:4], _TITLES[:4], strict=True)
     )
     return Figures(
         f"{words.named(main)} on {_period_title(story, period).replace(period.capitalize(), period, 1)}",
         items,
     )
+
+
+def _asides(key: str, ends: Interval, against: str | None, other: Numbers) -> Iterator[str]:
+    if ends:
+        yield _between(key, ends)
+    if against and other.get(key) is not None:
+        yield f"{words.named(against)} {_in_unit(key, other.get(key))}"
 
 
 def equity(story: Story) -> list[Block]:
@@ -133,10 +197,40 @@ def equity(story: Story) -> list[Block]:
             "equity",
             lambda width: growth_chart(series, story.periods, width=width),
             caption=f"Growth of one unit, net of cost, on a log scale. {_CHAINED}",
-            label=f"Growth of one unit, {_days(series)}. Total return: {_totals(series)}.",
-            legend=_legend(series),
+            label=f"Growth of one unit, {days_said(series)}. Total return: {_totals(series)}.",
+            legend=legend_of(series),
+        ),
+        *_growth_otherwise(story, series),
+    ]
+
+
+def _growth_otherwise(story: Story, series: Series) -> list[Tiles]:
+    """Return growth on a linear scale, and at equal volatility."""
+    pair = main_and_reference(series)
+    if BENCHMARK in series:
+        pair[BENCHMARK] = series[BENCHMARK]
+    level = matched(pair)
+    drawings = [
+        tile(
+            "linear",
+            linear_tile(pair, story.periods, title="Growth of 1, linear scale"),
+            label=f"Growth of one unit on a linear scale. Total return: {_totals(pair)}.",
         )
     ]
+    if level:
+        drawings.append(
+            tile(
+                "matched",
+                linear_tile(level, story.periods, title="At the benchmark's volatility"),
+                label=f"Growth at equal volatility. Total return: {_totals(level)}.",
+            )
+        )
+    caption = "The same on a linear scale" + (
+        "; and with every bar's return scaled so that each series varies as much as the benchmark."
+        if level
+        else "."
+    )
+    return [Tiles(caption, tuple(drawings), tuple(legend_of(pair)))]
 
 
 def falls(story: Story) -> list[Block]:
@@ -147,11 +241,11 @@ def falls(story: Story) -> list[Block]:
     name = next(iter(series))
     worst = worst_drawdowns(series[name], most=_WORST)
     drawn = chart(
-        "falls",
+        "underwater",
         lambda width: drawdown_chart(series, story.periods, width=width),
         caption=f"Distance from the running peak, in percent. {_CHAINED}",
-        label=f"Drawdowns, {_days(series)}. Deepest: {_deepest(series)}.",
-        legend=_legend(series),
+        label=f"Drawdowns, {days_said(series)}. Deepest: {_deepest(series)}.",
+        legend=legend_of(series),
     )
     heads = tuple(
         Head(title, is_number=title in {"Depth", "Bars"})
@@ -162,7 +256,16 @@ def falls(story: Story) -> list[Block]:
     )
     if not worst.height:
         return [drawn, Note(f"{words.named(name)} never fell below its peak.")]
-    return [drawn, Grid("worst-falls", caption, heads, (Rows("", tuple(map(_fall_row, worst.iter_rows()))),))]
+    shaded = tile(
+        "fall-periods",
+        falls_tile(series[name], ink_of(name, series), worst.head(_SHADED), story.periods),
+        label=f"Growth of {words.named(name)}, its {_SHADED} deepest falls shaded.",
+    )
+    return [
+        drawn,
+        Grid("worst-falls", caption, heads, (Rows("", tuple(map(_fall_row, worst.iter_rows()))),)),
+        Tiles(f"{words.named(name)}: its deepest falls, from peak to recovery.", (shaded,)),
+    ]
 
 
 def _fall_row(fall: tuple[float, dt.datetime, dt.datetime, dt.datetime | None, int]) -> tuple[Cell, ...]:
@@ -176,90 +279,8 @@ def _fall_row(fall: tuple[float, dt.datetime, dt.datetime, dt.datetime | None, i
     )
 
 
-def calendar(story: Story) -> list[Block]:
-    """Return the returns of each month and year, or of each year where bars are longer than a month."""
-    series = curves_of(story)
-    if not series:
-        return []
-    yearly = {name: dict(by_year(frame).iter_rows()) for name, frame in series.items()}
-    name, main = next(iter(series.items()))
-    if not is_monthly_or_finer(main):
-        return [_years(yearly)]
-    return [_months(name, main, yearly[name]), _years(yearly)]
-
-
-def _months(name: str, main: pl.DataFrame, yearly: Mapping[int, float]) -> Grid:
-    months = {(year, month): value for year, month, value in by_month(main).iter_rows()}
-    scale = _scale(months.values())
-    rows = tuple(
-        (
-            Cell(str(year)),
-            *(_heat(months.get((year, month)), scale) for month in range(1, 13)),
-            _heat(yearly[year], None),
-        )
-        for year in sorted(yearly)
-    )
-    heads = (Head("Year", is_number=False), *(Head(month) for month in words.MONTHS), Head("Year"))
-    return Grid(
-        "months",
-        f"{words.named(name)}: return per month, in percent.",
-        heads,
-        (Rows("", rows),),
-        is_dense=True,
-    )
-
-
-def _years(yearly: Mapping[str, Mapping[int, float]]) -> Grid:
-    years = sorted({year for of in yearly.values() for year in of})
-    scale = _scale([value for of in yearly.values() for value in of.values()])
-    rows = tuple((Cell(str(year)), *(_heat(of.get(year), scale) for of in yearly.values())) for year in years)
-    heads = (
-        Head("Year", is_number=False),
-        *(Head(words.short(words.named(name), most=24)) for name in yearly),
-    )
-    return Grid("years", "Return per calendar year, in percent.", heads, (Rows("", rows),), is_folded=True)
-
-
-def _scale(values: Iterable[float]) -> float:
-    """Return the size that gets the strongest shade: all but the largest twentieth are below it."""
-    sizes = np.abs(np.fromiter(values, dtype=np.float64))
-    finite = sizes[np.isfinite(sizes)]
-    return float(np.quantile(finite, 0.95)) if len(finite) else 0.0
-
-
-def _heat(value: float | None, scale: float | None) -> Cell:
-    """Return a percentage without its sign of unit, shaded by its size where a scale is given."""
-    text = words.number(None if value is None else value * 100, decimals=1)
-    if value is None or not math.isfinite(value) or not scale or value == 0.0:
-        return Cell(text, value)
-    level = min(5, math.ceil(5 * abs(value) / scale))
-    return Cell(text, value, f"{'up' if value > 0 else 'down'}-{level}")
-
-
-def rolling(story: Story) -> list[Block]:
-    """Return Sharpe ratio and volatility over the year before each bar."""
-    bars = story.periods_per_year
-    if bars is None or bars < _SHORTEST_YEAR:
-        return []
-    frames = {
-        name: rolling_year(frame, periods_per_year=bars, risk_free_rate=story.risk_free_rate)
-        for name, frame in main_and_reference(curves_of(story)).items()
-    }
-    series = {name: frame for name, frame in frames.items() if frame["volatility"].count()}
-    if not series:
-        return []
-    return [
-        chart(
-            "rolling",
-            lambda width: rolling_chart(series, story.periods, width=width),
-            caption=f"Sharpe ratio and volatility over {round(bars)} bars, both annualised, at each bar.",
-            label=f"Rolling Sharpe ratio and volatility, {_days(series)}.",
-            legend=_legend(series),
-        )
-    ]
-
-
-def _legend(series: Series) -> list[tuple[str, str]]:
+def legend_of(series: Series) -> list[tuple[str, str]]:
+    """Return the ink and name of each series."""
     return [(ink_of(name, series), words.short(words.named(name), most=24)) for name in series]
 
 
@@ -277,6 +298,7 @@ def _deepest(series: Series) -> str:
     )
 
 
-def _days(series: Series) -> str:
+def days_said(series: Series) -> str:
+    """Return first and last day of the series."""
     times = [frame["timestamp"] for frame in series.values()]
     return words.span(min(time[0] for time in times), max(time[-1] for time in times))

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from workspace_kit.report.story import SERIES, in_order
+from workspace_kit.report.story import BENCHMARK, SERIES, in_order
 
+# What rounding leaves of the variance of a benchmark that stands still.
+_NO_SPREAD = 1e-14
+_LARGEST = 1e9
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
@@ -43,6 +46,11 @@ def growth(returns: Floats) -> Floats:
     """Return what one unit has become at each bar's close; infinite where no float can hold it."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(np.cumprod(1.0 + returns), dtype=np.float64)
+
+
+def drawable(numbers: Floats) -> Floats:
+    """Return numbers that axes can hold: beyond them lies ruin or nonsense."""
+    return np.asarray(np.clip(np.nan_to_num(numbers), -_LARGEST, _LARGEST), dtype=np.float64)
 
 
 def drawdown(returns: Floats) -> Floats:
@@ -150,16 +158,44 @@ def _compounded(dated: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return spans.select(keys).with_columns(pl.Series("return", product - 1.0, dtype=pl.Float64()))
 
 
+def compounded(series: pl.DataFrame, every: str) -> Floats:
+    """Return the compounded return of each span of the calendar, ``1w``, ``1mo``, …, that has a bar."""
+    spans = series.select(pl.col("timestamp").dt.truncate(every).alias("span"), "return")
+    found = _compounded(spans, ["span"])["return"].to_numpy()
+    return np.asarray(found[np.isfinite(found)], dtype=np.float64)
+
+
+def matched(series: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Return series scaled to the benchmark's deviation; none without one, or where all is flat."""
+    if BENCHMARK not in series:
+        return {}
+    level = _deviation(series[BENCHMARK])
+    found = {}
+    for name, frame in series.items():
+        deviation = _deviation(frame)
+        if deviation > 0.0 and math.isfinite(level / deviation):
+            found[name] = frame.with_columns(pl.col("return") * (level / deviation))
+    return found
+
+
+def _deviation(series: pl.DataFrame) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(values(series).std())
+
+
 def is_monthly_or_finer(series: pl.DataFrame) -> bool:
     """Whether bars come at least once a month, by their median distance."""
     gap = series["timestamp"].diff().median()
     return isinstance(gap, dt.timedelta) and gap <= dt.timedelta(days=31)
 
 
-def rolling_year(series: pl.DataFrame, *, periods_per_year: float, risk_free_rate: float) -> pl.DataFrame:
-    """Return timestamp, sharpe and volatility: both annualised, over the year that ends at each bar.
+def rolling_year(
+    series: pl.DataFrame, benchmark: pl.DataFrame | None, *, periods_per_year: float, risk_free_rate: float
+) -> pl.DataFrame:
+    """Return timestamp, sharpe, sortino and volatility, annualised, and beta, over the year to each bar.
 
-    Bars before the first full year are left out; a year of equal returns has no Sharpe ratio.
+    Bars before the first full year are left out; a year of equal returns has no ratio, one without a loss
+    no Sortino ratio, and beta is null without a benchmark.
     """
     window = round(periods_per_year)
     excess = series["return"] - per_bar(risk_free_rate, periods_per_year=periods_per_year)
@@ -171,13 +207,31 @@ def rolling_year(series: pl.DataFrame, *, periods_per_year: float, risk_free_rat
             "mean": excess.rolling_mean(window),
             "deviation": excess.rolling_std(window),
             "varies": varies,
+            "downside": (excess.clip(upper_bound=0.0) ** 2).rolling_mean(window).clip(lower_bound=0.0).sqrt(),
+            "beta": _rolling_beta(series, benchmark, window=window),
         }
     )
     return frame.filter(pl.col("mean").is_not_null()).select(
         "timestamp",
         _finite(pl.when("varies").then(pl.col("mean") / pl.col("deviation") * scale)).alias("sharpe"),
+        _finite(pl.when("varies").then(pl.col("mean") / pl.col("downside") * scale)).alias("sortino"),
         _finite(pl.when("varies").then(pl.col("deviation") * scale).otherwise(0.0)).alias("volatility"),
+        _finite(pl.col("beta")).alias("beta"),
     )
+
+
+def _rolling_beta(series: pl.DataFrame, benchmark: pl.DataFrame | None, *, window: int) -> pl.Series:
+    if benchmark is None:
+        return pl.Series("beta", [None] * series.height, dtype=pl.Float64())
+    theirs = pl.col("benchmark")
+    pairs = series.join(
+        benchmark.rename({"return": "benchmark"}), on="timestamp", how="left", maintain_order="left"
+    )
+    shared = (pl.col("return") * theirs).rolling_mean(window) - pl.col("return").rolling_mean(
+        window
+    ) * theirs.rolling_mean(window)
+    spread = (theirs**2).rolling_mean(window) - theirs.rolling_mean(window) ** 2
+    return pairs.select(pl.when(spread > _NO_SPREAD).then(shared / spread).alias("beta")).to_series()
 
 
 def _finite(value: pl.Expr) -> pl.Expr:

@@ -6,11 +6,34 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from workspace_kit.schema import TABLES, TIME, natural_order
+from workspace_kit.schema import (
+    COUNT,
+    NUMBER,
+    PRICE_QUALITY,
+    RECORDS,
+    TABLES,
+    TIME,
+    Column,
+    Table,
+    natural_order,
+)
 
 ENSEMBLE, EQUAL_WEIGHT, BEST_SINGLE = "ensemble", "equal_weight", "best_single"
 BUY_AND_HOLD, BENCHMARK = "buy_and_hold", "benchmark"
 SERIES = (ENSEMBLE, EQUAL_WEIGHT, BEST_SINGLE, BUY_AND_HOLD, BENCHMARK)
+LOGITS = Table(
+    "logits",
+    "bin of the splits' logits",
+    (
+        Column("low", NUMBER, "lower edge of the bin"),
+        Column("high", NUMBER, "upper edge, which belongs to it"),
+        Column("splits", COUNT, "splits whose logit lies in the bin"),
+    ),
+)
+KNOWN = {**TABLES, **{table.name: table for table in (*RECORDS, PRICE_QUALITY, LOGITS)}}
+
+Numbers = Mapping[str, float | None]
+Interval = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -21,7 +44,13 @@ class Story:
     instant of train, select and test; all times are naive and in UTC, and are shown in ``timezone``.
     ``periods_per_year`` and ``risk_free_rate`` (a year) are those the metrics were made with; ``metric`` is
     what best means. ``candidates`` names the trial behind a series (``best_single`` → ``trial_4``).
-    ``luck_hurdle`` is the annualised Sharpe ratio that the best of all trials tried reaches by luck.
+    ``recommended`` is the series to follow, null where nothing was chosen; it stands first everywhere.
+    ``cost_bps`` is the cost of trading as run, in hundredths of a percent of the value traded.
+    ``luck_hurdle`` is the annualised Sharpe ratio that the best of all trials tried reaches by luck, and
+    ``luck`` what else is known of choosing the best at all. ``statistics`` are numbers by span (``test`` or
+    ``all``), series and name; ``intervals`` low and high by period, candidate and metric, at ``confidence``.
+    ``near_identical`` are pairs of members that are hardly two. Beside the views, ``tables`` hold
+    `schema.RECORDS`, `schema.PRICE_QUALITY` and `LOGITS`.
     ``lineage`` is shown as it stands: digests, versions, command, caveats.
     """
 
@@ -35,7 +64,14 @@ class Story:
     metric: str
     periods_per_year: float | None
     risk_free_rate: float
+    recommended: str | None
+    cost_bps: float | None
     luck_hurdle: float | None
+    luck: Mapping[str, float | None]
+    statistics: Mapping[str, Mapping[str, Numbers]]
+    intervals: Mapping[str, Mapping[str, Mapping[str, Interval]]]
+    confidence: float | None
+    near_identical: Sequence[Sequence[str]]
     candidates: Mapping[str, str]
     periods: Mapping[str, tuple[dt.datetime, dt.datetime]]
     tables: Mapping[str, pl.DataFrame]
@@ -44,7 +80,12 @@ class Story:
 
     def table(self, name: str) -> pl.DataFrame:
         """Return one table, without rows where the story has none."""
-        return self.tables.get(name, TABLES[name].empty())
+        return self.tables.get(name, KNOWN[name].empty())
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The known series, the recommended one first."""
+        return tuple(sorted(SERIES, key=lambda name: name != self.recommended))
 
 
 def prepared(story: Story) -> Story:

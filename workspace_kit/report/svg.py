@@ -9,7 +9,7 @@ from workspace_kit.report.ink import INKS
 _INK_OF = {ink.light: name for name, ink in INKS.items()}
 _NUMBER = re.compile(r"-?\d+\.\d+")
 _REFERENCE = re.compile(r"#([\w.-]+)")
-_GEOMETRY = frozenset({"d", "x", "y", "width", "height", "transform", "points"})
+_GEOMETRY = frozenset({"x", "y", "width", "height", "transform", "points"})
 _KEPT = frozenset(
     {
         *("fill", "fill-opacity", "stroke", "stroke-opacity", "stroke-width", "stroke-dasharray", "opacity"),
@@ -62,11 +62,19 @@ def _tidy(element: Xml.Element, *, key: str, referred: set[str]) -> None:
 
 
 def _attribute(name: str, value: str, *, key: str) -> str:
+    if name == "d":
+        return _path(value)
     if name in _GEOMETRY:
         return " ".join(_NUMBER.sub(_rounded, value).split())
     if value.startswith(("#", "url(#")):
         return _REFERENCE.sub(rf"#{key}-\1", value)
     return value
+
+
+def _path(value: str) -> str:
+    """Return a path to a tenth of a pixel; a line after a move or another line needs no letter."""
+    short = " ".join(_NUMBER.sub(lambda number: f"{round(float(number[0]), 1) + 0.0:g}", value).split())
+    return short if "C" in short or "Q" in short else short.replace(" L ", " ")
 
 
 def _rounded(number: re.Match[str]) -> str:

@@ -22,15 +22,21 @@ class Replay(NamedTuple):
     ``turnover`` is the value traded, ``cost`` what trading took, ``exposure`` the value held, long or short.
     ``trades`` has one row a closed trade, by entry and symbol: ``bars`` held and ``return`` net of both
     costs; trades open at the end are counted in ``open_trades`` and marked in ``bars``. ``positions`` is
-    the weight of each account over each bar, [T, S]. ``ruined`` are the symbols whose account lost
-    everything.
+    the weight of each account over each bar, [T, S], and ``shares`` each account's share of the capital.
+    ``ruined`` are the symbols whose account lost everything.
     """
 
     bars: pl.DataFrame
     trades: pl.DataFrame
     positions: Matrix
+    shares: Matrix
     open_trades: int
     ruined: tuple[str, ...]
+
+    @property
+    def holdings(self) -> Matrix:
+        """Value held in each symbol over each bar as a share of the capital, [T, S]; negative if short."""
+        return self.shares * self.positions
 
 
 class _Accounts(NamedTuple):
@@ -77,10 +83,13 @@ def replay(targets: Matrix, bars: Bars, *, execution: Execution) -> Replay:
     fill = _filled_at_close if execution.fill == "close" else _filled_at_open
     accounts, ruined = _ended_by_ruin(fill(targets, bars, delay=execution.delay, cost=cost), cost=cost)
     trades, open_trades = _trades(accounts, bars, cost=cost)
+    rebalanced = execution.allocation == "rebalanced"
+    shares = bars.equal_shares if rebalanced else _drifting_shares(accounts.net)
     return Replay(
-        _portfolio(accounts, bars, rebalanced=execution.allocation == "rebalanced"),
+        _portfolio(accounts, shares, bars, rebalanced=rebalanced),
         trades,
         accounts.held,
+        shares,
         open_trades,
         tuple(np.array(bars.symbols, dtype=object)[ruined]),
     )
@@ -137,9 +146,8 @@ def _ended_by_ruin(accounts: _Accounts, *, cost: float) -> tuple[_Accounts, Mask
     return ended, ruined
 
 
-def _portfolio(accounts: _Accounts, bars: Bars, *, rebalanced: bool) -> pl.DataFrame:
+def _portfolio(accounts: _Accounts, shares: Matrix, bars: Bars, *, rebalanced: bool) -> pl.DataFrame:
     net, traded = accounts.net, accounts.traded
-    shares = bars.equal_shares if rebalanced else _drifting_shares(net)
     if rebalanced:
         net, traded = _with_entry(net, bars, np.multiply), _with_entry(traded, bars, np.add)
     return pl.DataFrame(

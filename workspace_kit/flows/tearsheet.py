@@ -1,0 +1,68 @@
+"""The numbers of a tear sheet: every measure of every known series, over test and over all periods."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+import polars as pl
+
+from workspace_kit.analysis.measures import excess_returns
+from workspace_kit.analysis.overfitting import moments, probabilistic_sharpe
+from workspace_kit.analysis.record import track_record
+from workspace_kit.analysis.relative import against_benchmark
+from workspace_kit.schema import TEST
+
+ALL = "all"
+BENCHMARK = "benchmark"
+Numbers = Mapping[str, float | None]
+Periods = Mapping[str, tuple[dt.datetime, dt.datetime]]
+
+
+def statistics_of(
+    returns: pl.DataFrame, periods: Periods, *, timezone: str, periods_per_year: float, risk_free_rate: float
+) -> dict[str, dict[str, Numbers]]:
+    """Return each series' numbers by span (``all``, and ``test`` where it has bars), series and name.
+
+    ``returns`` is the view of that name, naive in UTC; its series ``benchmark`` is what each is held against,
+    and months and years are those of the zone. Trials have no numbers here: theirs stand in their documents.
+    """
+    known = (
+        returns.filter(pl.col("return").is_finite(), ~pl.col("series").str.starts_with("trial_"))
+        .sort("series", "timestamp", "return")
+        .unique(["series", "timestamp"], keep="first", maintain_order=True)
+    )
+    spans = {ALL: known}
+    if TEST in periods:
+        spans[TEST] = known.filter(pl.col("timestamp").is_between(*periods[TEST]))
+    local = pl.col("timestamp").dt.replace_time_zone("UTC").dt.convert_time_zone(timezone)
+    spans = {name: some.with_columns(local.dt.replace_time_zone(None)) for name, some in spans.items()}
+    rates = {"periods_per_year": periods_per_year, "risk_free_rate": risk_free_rate}
+    return {
+        name: {
+            series: _numbers(each, some.filter(pl.col("series") == BENCHMARK), rates)
+            for (series,), each in some.partition_by("series", as_dict=True, maintain_order=True).items()
+        }
+        for name, some in spans.items()
+        if some.height
+    }
+
+
+def _numbers(series: pl.DataFrame, benchmark: pl.DataFrame, rates: Mapping[str, float]) -> Numbers:
+    pairs = series.join(
+        benchmark.select("timestamp", pl.col("return").alias("benchmark")),
+        on="timestamp",
+        maintain_order="left",
+    )
+    return {
+        **track_record(series.select("timestamp", "return"), **rates),
+        **against_benchmark(pairs, **rates),
+        "psr": _psr(excess_returns(series["return"], **rates)),
+    }
+
+
+def _psr(returns: pl.Series) -> float | None:
+    found = moments(returns)
+    if found.sharpe is None or found.skewness is None or found.kurtosis is None:
+        return None
+    return probabilistic_sharpe(
+        found.sharpe, hurdle=0.0, bars=found.bars, skewness=found.skewness, kurtosis=found.kurtosis
+    )

@@ -1,0 +1,138 @@
+"""Small figures of how numbers are spread, and of one number against another."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from workspace_kit.report.curves import WIDE
+from workspace_kit.report.ink import blank, colour, place
+from workspace_kit.report.series import Floats, drawable
+from workspace_kit.report.tracks import TILE, TILE_HEIGHT
+from workspace_kit.report.words import metric as metric_text
+from workspace_kit.report.words import named, percent
+
+_MOST_BINS = 40
+_SPREAD = 0.38
+
+
+def years_chart(yearly: Mapping[str, Mapping[int, float]], inks: Mapping[str, str], *, width: int) -> Figure:
+    """Draw each calendar year's return of a few series side by side, and the first one's mean."""
+    years = sorted({year for of in yearly.values() for year in of})
+    figure = blank(width, 260 if width == WIDE else 220)
+    axes = place(figure, left=52, right=16, top=34, bottom=28)
+    bar = 0.8 / len(yearly)
+    for at, (name, of) in enumerate(yearly.items()):
+        places = [year - 0.4 + bar * (at + 0.5) for year in of]
+        axes.bar(places, drawable(np.array(list(of.values()))), width=bar * 0.92, color=colour(inks[name]))
+    first = next(iter(yearly))
+    mean = float(drawable(np.array(list(yearly[first].values()))).mean())
+    axes.axhline(mean, color=colour(inks[first]), linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.axhline(0.0, color=colour("muted"), linewidth=0.8)
+    axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(12 if width == WIDE else 6, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    axes.set_title("Return of the year", color=colour("muted"), pad=8)
+    return figure
+
+
+def histogram_tile(values: Floats, *, title: str, ink: str) -> Figure:
+    """Draw how returns are spread, the mean marked; the outermost bars hold all beyond the 1 % quantiles."""
+    figure = blank(TILE, TILE_HEIGHT)
+    axes = place(figure, left=46, right=10, top=34, bottom=28)
+    values = drawable(values)
+    low, high = np.quantile(values, [0.01, 0.99])
+    bins = min(_MOST_BINS, max(8, round(2 * math.sqrt(len(values)))))
+    edges = np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.01, low + 0.01, 3)
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    axes.bar(edges[:-1], counts, width=np.diff(edges) * 0.92, align="edge", color=colour(ink), alpha=0.75)
+    axes.axvline(float(values.mean()), color=colour("ink"), linewidth=1.0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=_decimals(edges))))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_title(title, color=colour("muted"), pad=8)
+    return figure
+
+
+def _decimals(edges: Floats) -> int:
+    return 0 if edges[-1] - edges[0] >= 0.05 else 1
+
+
+def quantiles_tile(samples: Mapping[str, Floats], *, ink: str) -> Figure:
+    """Draw boxes: quartiles and median, whiskers to the 5 % and 95 % quantiles, points beyond them."""
+    figure = blank(TILE, TILE_HEIGHT)
+    axes = place(figure, left=70, right=10, top=34, bottom=28)
+    for at, sample in enumerate(samples.values()):
+        low, first, middle, third, high = np.quantile(drawable(sample), [0.05, 0.25, 0.5, 0.75, 0.95])
+        axes.plot([low, high], [at, at], color=colour(ink), linewidth=1.0)
+        axes.barh(at, third - first, left=first, height=_SPREAD, color=colour(ink), alpha=0.35)
+        axes.plot([middle, middle], [at - _SPREAD / 2, at + _SPREAD / 2], color=colour(ink), linewidth=2.0)
+        ends = [float(drawable(sample).min()), float(drawable(sample).max())]
+        axes.plot(ends, [at, at], "o", color=colour(ink), markersize=2.5)
+    axes.axvline(0.0, color=colour("faint"), linewidth=0.8)
+    axes.margins(x=0.03)
+    axes.set_yticks(range(len(samples)), list(samples))
+    axes.tick_params(axis="y", labelcolor=colour("ink"))
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.grid(visible=True, axis="x")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_title("Quantiles of returns", color=colour("muted"), pad=8)
+    return figure
+
+
+def cost_tile(
+    costs: pl.DataFrame, inks: Mapping[str, str], *, metric: str, configured: float | None
+) -> Figure:
+    """Draw a metric over test against the cost of trading, the cost that was configured marked."""
+    figure = blank(TILE, TILE_HEIGHT)
+    axes = place(figure, left=54, right=12, top=44, bottom=44)
+    for name, ink in inks.items():
+        rows = costs.filter(pl.col("series") == name).drop_nulls(metric).sort("cost_bps")
+        axes.plot(rows["cost_bps"], rows[metric], color=colour(ink), marker="o", markersize=3)
+    if configured is not None:
+        axes.axvline(configured, color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
+        axes.annotate(
+            "as run",
+            (configured, 1.0),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            color=colour("muted"),
+        )
+    axes.set_xscale("symlog", linthresh=10.0)
+    axes.xaxis.set_major_locator(FixedLocator([0, 5, 10, 20, 50, 100]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+    axes.margins(x=0.03)
+    axes.set_xlabel("cost, basis points of value traded")
+    axes.set_title(f"{named(metric)} over test", color=colour("muted"), pad=20)
+    return figure
+
+
+def logits_tile(edges: Floats, counts: Sequence[int]) -> Figure:
+    """Draw the logits of the splits; those up to zero, which PBO counts, in the colour of loss."""
+    figure = blank(TILE, TILE_HEIGHT)
+    axes = place(figure, left=54, right=10, top=34, bottom=44)
+    middle = (edges[:-1] + edges[1:]) / 2
+    for ink, some in (("loss", middle <= 0.0), ("gain", middle > 0.0)):
+        axes.bar(
+            edges[:-1][some],
+            np.asarray(counts)[some],
+            width=np.diff(edges)[some] * 0.92,
+            align="edge",
+            color=colour(ink),
+        )
+    axes.axvline(0.0, color=colour("ink"), linewidth=1.0)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(8))
+    axes.set_xlabel("logit of the rank out of sample")
+    axes.set_title("Splits", color=colour("muted"), pad=8)
+    return figure

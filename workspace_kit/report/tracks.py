@@ -1,0 +1,151 @@
+"""Small figures over time: growth seen otherwise, single bars, what was held and traded."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from workspace_kit.report.curves import WIDE, Series, dress, ink_of, line
+from workspace_kit.report.ink import blank, colour, place, show, tint
+from workspace_kit.report.marks import Periods, days_of
+from workspace_kit.report.series import Floats, drawable, growth, thinned, values
+from workspace_kit.report.words import number, percent, short
+
+TILE, TILE_HEIGHT = 400, 230
+_LEFT = 50
+
+
+def linear_tile(series: Series, periods: Periods, *, title: str) -> Figure:
+    """Draw what one unit became, on a linear scale; the axis ends where the main series needs it."""
+    figure, axes = _tile()
+    for order, (name, frame) in reversed(list(enumerate(series.items()))):
+        equity = drawable(growth(values(frame)))
+        line(
+            axes,
+            days_of(frame["timestamp"]),
+            equity,
+            ink=ink_of(name, series),
+            pixels=TILE,
+            is_main=order == 0,
+        )
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(value, decimals=0)}×"))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    dress(axes, title, periods, names_periods=True)
+    return figure
+
+
+def falls_tile(main: pl.DataFrame, ink: str, falls: pl.DataFrame, periods: Periods) -> Figure:
+    """Draw growth of the main series with its deepest falls shaded, from peak to recovery."""
+    figure, axes = _tile()
+    axes.set_yscale("log")
+    days, equity = days_of(main["timestamp"]), np.maximum(drawable(growth(values(main))), 1e-9)
+    ends = falls["recovery"].fill_null(main["timestamp"].max())
+    for start, end in zip(days_of(falls["peak"]), days_of(ends), strict=True):
+        axes.axvspan(start, end, color=colour("loss"), alpha=0.16, linewidth=0.0)
+    line(axes, days, equity, ink=ink, pixels=TILE, is_main=True)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+    dress(axes, f"Growth, {falls.height} deepest falls shaded", periods, names_periods=True)
+    return figure
+
+
+def bars_tile(main: pl.DataFrame, ink: str, periods: Periods) -> Figure:
+    """Draw the return of every bar."""
+    figure, axes = _tile()
+    days, returns = days_of(main["timestamp"]), drawable(values(main))
+    across, up = thinned(days, returns, pixels=TILE)
+    axes.vlines(across, 0.0, up, color=colour(ink), linewidth=0.7)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    dress(axes, "Return of each bar", periods, names_periods=True)
+    return figure
+
+
+def exposure_chart(activity: pl.DataFrame, periods: Periods, *, width: int) -> Figure:
+    """Draw value held long, short and net as shares of the capital."""
+    figure = blank(width, 250 if width == WIDE else 220)
+    axes = place(figure, left=52, right=24, top=44, bottom=30)
+    days = days_of(activity["timestamp"])
+    net = (activity["long"] + activity["short"]).to_numpy()
+    for column, ink in (("long", "gain"), ("short", "loss")):
+        across, up = thinned(days, activity[column].to_numpy(), pixels=width)
+        if np.any(up != 0.0):
+            axes.fill_between(across, up, 0.0, step="post", color=colour(ink), alpha=0.3, linewidth=0.0)
+    across, up = thinned(days, net, pixels=width)
+    axes.step(across, up, where="post", color=colour("ink"), linewidth=0.9)
+    axes.axhline(0.0, color=colour("faint"), linewidth=0.8)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    dress(axes, "Share of capital held", periods, names_periods=True)
+    return figure
+
+
+def turnover_tile(yearly: Mapping[int, float]) -> Figure:
+    """Draw value traded in each calendar year, as a multiple of the capital."""
+    figure, axes = _tile()
+    axes.bar(list(yearly), list(yearly.values()), width=0.75, color=colour("muted"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    axes.set_title("Value traded a year, in multiples of capital", color=colour("muted"), pad=8)
+    return figure
+
+
+def count_tile(activity: pl.DataFrame, periods: Periods) -> Figure:
+    """Draw how many symbols were held at each bar."""
+    figure, axes = _tile()
+    across, up = thinned(
+        days_of(activity["timestamp"]), activity["symbols"].cast(pl.Float64).to_numpy(), pixels=TILE
+    )
+    axes.step(across, up, where="post", color=colour("muted"), linewidth=1.0)
+    axes.set_ylim(bottom=0.0)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    dress(axes, "Symbols held", periods, names_periods=True)
+    return figure
+
+
+def holdings_chart(
+    symbols: Sequence[str], shares: Sequence[Floats], times: Sequence[dt.datetime], *, width: int
+) -> Figure:
+    """Draw one strip a symbol, deeper where more of the capital was in it; blue long, orange short."""
+    row, names = 20, 74
+    figure = blank(width, 62 + row * len(symbols))
+    axes = place(figure, left=names, right=30, top=30, bottom=30)
+    strips = np.vstack([_pooled(each, pixels=width - names - 30) for each in shares])
+    size = np.abs(strips)
+    depth = 0.05 + 0.85 * size / (size.max() or 1.0)
+    depth[size == 0.0] = 0.0
+    pixels = np.where((strips < 0.0)[..., np.newaxis], tint("loss", depth), tint("gain", depth))
+    show(axes, pixels, origin="upper")
+    axes.set_yticks(range(len(symbols)), [short(each, most=10) for each in symbols])
+    axes.tick_params(axis="y", labelcolor=colour("ink"))
+    axes.grid(visible=False)
+    _mark_years(axes, times, columns=strips.shape[1])
+    axes.set_title(
+        f"Share of capital, deepest {percent(float(size.max()), decimals=0)}", color=colour("muted"), pad=8
+    )
+    return figure
+
+
+def _pooled(values_: Floats, *, pixels: int) -> Floats:
+    """Return means over equal stretches, at most one a pixel."""
+    columns = min(len(values_), pixels)
+    edges = np.linspace(0, len(values_), columns + 1).astype(np.int64)[:-1]
+    counts = np.diff(np.append(edges, len(values_)))
+    return np.asarray(np.add.reduceat(values_, edges) / counts, dtype=np.float64)
+
+
+def _mark_years(axes: Axes, times: Sequence[dt.datetime], *, columns: int) -> None:
+    marks = np.unique(np.linspace(0, len(times) - 1, min(6, len(times))).astype(int))
+    axes.set_xticks(
+        [at * columns / len(times) for at in marks], [f"{times[at]:%Y-%m}" for at in marks.tolist()]
+    )
+
+
+def _tile() -> tuple[Figure, Axes]:
+    figure = blank(TILE, TILE_HEIGHT)
+    return figure, place(figure, left=_LEFT, right=10, top=44, bottom=28)
