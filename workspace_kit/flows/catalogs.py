@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from workspace_kit.errors import NotFound
+from workspace_kit.layout.batches import read_batches
 from workspace_kit.layout.inventory import archives, find_workspace, inventory
 from workspace_kit.layout.inventory import workspaces as all_workspaces
-from workspace_kit.layout.reader import read_rows
 from workspace_kit.mirror import Progress, mirror_folder, refresh
 from workspace_kit.schema import MIRRORED
 from workspace_kit.views import Catalog
@@ -33,11 +33,9 @@ def open_catalog(
     NotFound
         The root or a workspace is not there.
     """
-    folder = Path(root)
+    folder, now_ns = Path(root).resolve(), time.time_ns()
     if not folder.is_dir():
-        raise NotFound(
-            str(folder), found="no such folder", expected="a results root", remedy="check --results"
-        )
+        raise NotFound(str(root), found="no such folder", expected="a results root", remedy="check --results")
     found = (
         all_workspaces(folder)
         if workspaces is None
@@ -49,9 +47,9 @@ def open_catalog(
         pl.concat([files, archives(folder)]) if workspaces is None else files,
         folder=mirror_folder(folder),
         workspaces=scope,
-        read=read_rows,
-        now_ns=time.time_ns(),
+        read=read_batches,
+        now_ns=now_ns,
         progress=progress,
     )
-    tables = {name: parts.paths(name) for name in [*MIRRORED, "files"]}
+    tables = {name: parts.paths(name, scope) for name in [*MIRRORED, "files"]}
     return Catalog(tables, scratch=parts.folder, workspaces=scope)
