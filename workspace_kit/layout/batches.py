@@ -16,7 +16,7 @@ from workspace_kit.layout.signals import Piece, Place, read_pieces
 from workspace_kit.layout.zones import UTC, Zone
 from workspace_kit.schema import BOOKMARK, COUNT, LINE, MIRRORED, ORIGIN, TEXT, Batch, natural_order
 
-SLICE = 32 << 20
+SLICE = 16 << 20
 MOST_FILES = 4096
 MOST_DOCUMENTS = 512
 _HEAD, _LAST, _BLOCK = 4 << 10, 64 << 10, 1 << 20
