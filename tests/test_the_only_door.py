@@ -15,10 +15,11 @@ import pytest
 
 from workspace_kit import storage
 from workspace_kit.layout import names
+from workspace_kit.layout.batches import read_batches
 from workspace_kit.layout.checkpoint import write_checkpoint
 from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.lifecycle import create_workspace
-from workspace_kit.layout.reader import document_of, log_of, read_rows
+from workspace_kit.layout.reader import document_of, log_of
 from workspace_kit.layout.writer import (
     SignalWriter,
     log_event,
@@ -120,7 +121,7 @@ def everything_that_changes_the_disk(root: Path) -> None:
             inventory(workspaces(root)),
             folder=mirror_folder(root),
             workspaces=None,
-            read=read_rows,
+            read=read_batches,
             now_ns=time.time_ns() + day * 86_400 * 10**9,
             progress=lambda done, total: None,
         )

@@ -122,6 +122,18 @@ class Reading(NamedTuple):
     faults: pl.DataFrame
 
 
+class Batch(NamedTuple):
+    """What reading some files gave.
+
+    ``tables`` holds every table of `MIRRORED`, each row with its ``origin``, a signal with its ``line``;
+    ``read`` has a row for each file now read to its end: `BOOKMARK` and ``begun_at``, the byte from which it
+    was read.
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    read: pl.DataFrame
+
+
 WORKSPACE = Column("workspace", TEXT, "workflow id, the folder's name")
 TRIAL = Column("trial_id", TEXT, "trial_0, trial_1, …; validation_0 for signals over the test period")
 STRATEGY = Column("strategy", TEXT, "the strategy's name in the configuration")
@@ -421,6 +433,10 @@ MIRRORED: Mapping[str, Table] = {
     "facts": FACTS,
 }
 
+# Where a row of the mirror comes from: the path of its file and, of a signal, the number of its line.
+ORIGIN = "origin"
+LINE = "line"
+
 INVENTORY = Table(
     "inventory",
     "file, of one or many workspaces",
@@ -430,6 +446,22 @@ INVENTORY = Table(
         Column("modified_ns", COUNT, "last change of its content, nanoseconds since 1970"),
         Column("changed_ns", COUNT, "last change of its content or owner, nanoseconds since 1970"),
         Column("context", TEXT, "identity of the files that say how this one is to be read"),
+    ),
+)
+
+BOOKMARK = Table(
+    "bookmark",
+    "file, how far it was read; all null but the path where it has to be read from its beginning",
+    (
+        Column("path", TEXT, "the file"),
+        Column("size", COUNT, "bytes in it when it was read"),
+        Column("read_to", COUNT, "bytes of its whole lines, the rest is a torn record"),
+        Column("lines", COUNT, "its whole lines"),
+        Column("form", TEXT, "whether its times have an offset: naive or aware; null before the first time"),
+        Column("timezone", TEXT, "the zone in which its naive times lie"),
+        Column("close_time", TEXT, "when a date in it closes"),
+        Column("digest", TEXT, "sha256 of its first and last whole bytes"),
+        Column("checksum", COUNT, "CRC-32 of all its whole lines"),
     ),
 )
 
@@ -460,3 +492,15 @@ def natural_order(column: str) -> Iterator[pl.Expr]:
     yield name.str.replace(r"[0-9]+$", "")
     yield name.str.extract(r"([0-9]{1,18})$").cast(pl.Int64)
     yield name
+
+
+def in_file_order(signals: pl.DataFrame) -> pl.DataFrame:
+    """Order signals, given with ``origin`` and ``line``, by workspace, trial as people count, file and line.
+
+    Rows of one line stay as they are; rows that come in this order are given back as they came.
+    """
+    file = ("workspace", "trial_id", ORIGIN)
+    files = signals.select(file).unique().sort("workspace", *natural_order("trial_id"), ORIGIN)
+    places = files.select(ORIGIN).with_row_index("place")
+    placed = signals.join(places, on=ORIGIN, how="left", maintain_order="left")
+    return placed.sort("place", LINE, maintain_order=True).drop("place")

@@ -17,9 +17,10 @@ from workspace_kit.layout import names
 from workspace_kit.layout.archive import verify_archive
 from workspace_kit.layout.chain import read_chain
 from workspace_kit.layout.documents import read_document
-from workspace_kit.layout.lines import read_signals, salvage
+from workspace_kit.layout.lines import salvage
 from workspace_kit.layout.names import Workspace, classify, trial_id
 from workspace_kit.layout.reader import log_of, zone_of
+from workspace_kit.layout.signals import read_signals
 from workspace_kit.layout.zones import UTC
 from workspace_kit.mirror.manifest import MANIFEST, load
 from workspace_kit.plain_yaml import load_yaml

@@ -9,9 +9,10 @@ from scenarios import signal
 
 from workspace_kit import storage
 from workspace_kit.layout.inventory import inventory
-from workspace_kit.layout.lines import read_signals, salvage
+from workspace_kit.layout.lines import salvage
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.recovery import repair
+from workspace_kit.layout.signals import read_signals
 from workspace_kit.layout.zones import UTC
 
 LINES = [

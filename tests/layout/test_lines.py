@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from workspace_kit.errors import SchemaMismatch
 from workspace_kit.layout import lines
+from workspace_kit.layout import signals as quick
 from workspace_kit.layout.lines import (
     FIELDS,
     MAX_LINE,
@@ -16,8 +17,8 @@ from workspace_kit.layout.lines import (
     encode_signals,
     excerpt,
     parse_json,
-    read_signals,
 )
+from workspace_kit.layout.signals import read_signals
 from workspace_kit.layout.zones import UTC, Zone
 from workspace_kit.schema import ACTIONS, STRATEGY_SIGNALS, TABLES, Reading
 
@@ -169,6 +170,10 @@ def mutated(data: bytes, changes: list[tuple[str, float, int]]) -> bytes:
     return bytes(array)
 
 
+def proven(data: bytes) -> pl.DataFrame | None:
+    return quick._parse_proven(data, height=data.count(b"\n"))
+
+
 def as_compared(rows: pl.DataFrame) -> list[dict[str, object]]:
     return rows.select(*FIELDS, "extra", "line").to_dicts()
 
@@ -188,12 +193,12 @@ def as_compared(rows: pl.DataFrame) -> list[dict[str, object]]:
 @example(b'{"timestamp":"2020","symbol":"A","action":"BUY","strength":true,"strategy":"m"}\n', [])
 @example(DESCRIBED.replace(b"}\n{", b"}{", 1) + b"\n", [])
 def test_where_the_quick_parse_answers_it_answers_what_the_slow_one_does(data: bytes, changes) -> None:
-    whole, _ = lines._split(mutated(data, changes))
-    quick = lines._parse_proven(whole)
-    if quick is not None:
-        slow, found = lines._parse_lines(whole)
+    whole, _ = lines.split(mutated(data, changes))
+    rows = proven(whole)
+    if rows is not None:
+        slow, found = lines.parse_lines(whole)
         assert found == []
-        assert as_compared(quick) == as_compared(slow)
+        assert as_compared(rows.with_row_index("line", offset=1)) == as_compared(slow)
 
 
 @pytest.mark.parametrize(
@@ -208,12 +213,12 @@ def test_where_the_quick_parse_answers_it_answers_what_the_slow_one_does(data: b
     ],
 )
 def test_a_healthy_file_is_parsed_the_quick_way(data: bytes) -> None:
-    assert lines._parse_proven(data) is not None
+    assert proven(data) is not None
 
 
 @pytest.mark.parametrize("data", [line(note="x"), line(symbol="é"), line(symbol="a,b"), b"\n" + line(), b""])
 def test_what_counting_cannot_prove_goes_the_slow_way(data: bytes) -> None:
-    assert lines._parse_proven(data) is None
+    assert proven(data) is None
 
 
 # Any bytes at all.

@@ -7,8 +7,18 @@ import pytest
 
 from workspace_kit.errors import FileDamaged
 from workspace_kit.mirror import Parts, mirror_folder
-from workspace_kit.mirror.manifest import FILES, MANIFEST, STORED, commit, empty, load, read_part, write_part
-from workspace_kit.schema import INVENTORY
+from workspace_kit.mirror.manifest import (
+    FILES,
+    LEDGER,
+    MANIFEST,
+    STORED,
+    Segment,
+    commit,
+    empty,
+    load,
+    read_part,
+    write_part,
+)
 
 FILE = {"workspace": "w", "kind": "signals", "key": "trial_0", "path": "w/signals/trial_0.jsonl", "bytes": 5}
 
@@ -16,10 +26,12 @@ FILE = {"workspace": "w", "kind": "signals", "key": "trial_0", "path": "w/signal
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     """A mirror of one file, every table written and none committed."""
-    files = INVENTORY.frame([FILE])
+    files = LEDGER.frame([FILE])
     frames = {**{name: table.empty() for name, table in STORED.items()}, FILES: files}
     tables = {name: write_part(tmp_path, name, frame) for name, frame in frames.items()}
-    return Parts(tmp_path, files, tables, {"w": write_part(tmp_path, "signals-w", STORED["signals"].empty())})
+    rows = STORED["signals"].frame([{"workspace": "w"}])
+    segments = (Segment(("v", "w"), 1, (write_part(tmp_path, "signals", rows),), ()),)
+    return Parts(tmp_path, files, tables, segments)
 
 
 def is_same(one: Parts, other: Parts) -> bool:
@@ -39,10 +51,14 @@ def test_what_was_not_committed_does_not_exist(parts: Parts) -> None:
     assert is_same(load(parts.folder), empty(parts.folder))
 
 
-def test_every_table_has_a_part_and_signals_one_more_for_each_workspace(parts: Parts) -> None:
+def test_every_table_has_a_part_and_signals_those_of_their_segments_beside_it(parts: Parts) -> None:
     for table in STORED:
         assert len(parts.paths(table)) == (2 if table == "signals" else 1)
         assert all(path.exists() for path in parts.paths(table))
+
+
+def test_a_segment_without_a_workspace_asked_for_is_not_named(parts: Parts) -> None:
+    assert [len(parts.paths("signals", names)) for names in (["x"], ["x", "v"], [], None)] == [1, 2, 1, 2]
 
 
 def test_a_part_is_named_after_its_content(tmp_path: Path) -> None:

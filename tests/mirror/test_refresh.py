@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workspace_kit import storage
+from workspace_kit.layout.batches import read_batches
 from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import read_rows
-from workspace_kit.mirror import Parts, refresh
+from workspace_kit.mirror import Parts, refresh, tables
 from workspace_kit.mirror.manifest import STORED
 from workspace_kit.mirror.refresh import RETIRED_AFTER_SECONDS
-from workspace_kit.schema import INVENTORY
+from workspace_kit.schema import INVENTORY, Batch, in_file_order
 
 DAY_NS = 86_400 * 10**9
 FOLDERS = ("signals", "performance", "analysis", "metadata")
@@ -64,9 +64,9 @@ class Root:
             progress=quiet,
         )
 
-    def _read(self, files: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    def _read(self, files: pl.DataFrame) -> Iterator[Batch]:
         self.read += files["path"].to_list()
-        return read_rows(files)
+        return read_batches(files)
 
     def files(self) -> set[str]:
         return {str(path) for path in self.path.glob("[!.]*/*/*")}
@@ -81,7 +81,13 @@ class Root:
 
 
 def rows(parts: Parts, table: str) -> pl.DataFrame:
-    return pl.concat([pl.read_parquet(path.read_bytes()) for path in parts.paths(table)])
+    found = pl.concat([pl.read_parquet(path.read_bytes()) for path in parts.paths(table)])
+    return in_file_order(found) if table == "signals" else found
+
+
+def with_signals(parts: Parts) -> list[str]:
+    """Workspaces that a segment has signals of."""
+    return [name for segment in parts.signals for name in segment.workspaces]
 
 
 def signal(number: int, symbol: str = "A") -> bytes:
@@ -230,21 +236,36 @@ def test_nothing_changed_nothing_read_and_nothing_written(filled: Root) -> None:
     assert (second.tables, second.signals) == (first.tables, first.signals)
 
 
-def test_a_change_rewrites_only_the_tables_and_workspaces_it_touches(filled: Root) -> None:
+def test_a_replaced_file_rewrites_only_the_tables_it_has_rows_in_and_its_segment(filled: Root) -> None:
+    filled.refresh()
+    filled.put("w3", "signals/trial_0.jsonl", signal(0))
     first = filled.refresh()
     filled.put("w1", "signals/trial_0.jsonl", signal(5))
     second = filled.refresh()
     assert {name for name in STORED if first.tables[name] != second.tables[name]} == {"files"}
-    assert first.signals["w2"] == second.signals["w2"]
-    assert first.signals["w1"] != second.signals["w1"]
+    assert [each.workspaces for each in second.signals] == [("w1", "w2"), ("w3",)]
+    assert [one == other for one, other in zip(first.signals, second.signals, strict=True)] == [False, True]
 
 
-def test_a_part_lives_for_a_workspace_with_signals_alone(filled: Root) -> None:
+def test_a_table_none_of_whose_rows_change_is_not_even_read(filled: Root, monkeypatch) -> None:
+    filled.refresh()
+    filled.put("w1", "signals/trial_0.jsonl", signal(5))
+    read: list[str] = []
+    real = tables.read_part
+    monkeypatch.setattr(tables, "read_part", lambda folder, name: read.append(name) or real(folder, name))
+    filled.refresh()
+    assert read == []
+    filled.put("w1", "performance/trial_0.json", b'{"parameters": {"a": 2}, "metrics": {"cagr": 0.5}}')
+    filled.refresh()
+    assert {name.split("-")[0] for name in read} == {"performance", "parameters", "metrics"}
+
+
+def test_a_segment_lives_for_workspaces_with_signals_alone(filled: Root) -> None:
     filled.put("w3", "performance/trial_0.json", b"{}")
-    assert list(filled.refresh().signals) == ["w1", "w2"]
+    assert with_signals(filled.refresh()) == ["w1", "w2"]
     for number in range(2):
         (filled.path / "w1" / "signals" / f"trial_{number}.jsonl").unlink()
-    assert list(filled.refresh().signals) == ["w2"]
+    assert with_signals(filled.refresh()) == ["w2"]
 
 
 def test_rows_come_by_workspace_and_trial_as_people_count(root: Root) -> None:
@@ -274,7 +295,7 @@ def test_a_refresh_of_some_workspaces_leaves_the_others_as_they_were(filled: Roo
         filled.put(name, "performance/trial_9.json", b"{}")
     some = filled.refresh("w1")
     assert {Path(path).parts[-3] for path in filled.read} == {"w1"}
-    assert some.signals["w2"] == first.signals["w2"]
+    assert rows(some, "signals").filter(workspace="w2").equals(rows(first, "signals").filter(workspace="w2"))
     assert rows(some, "performance").select("workspace", "trial_id").rows() == [
         ("w1", "trial_0"),
         ("w1", "trial_9"),
@@ -288,8 +309,8 @@ def test_a_refresh_of_some_workspaces_leaves_the_others_as_they_were(filled: Roo
 def test_a_workspace_that_is_gone_is_forgotten_when_it_or_all_are_looked_at(filled: Root) -> None:
     filled.refresh()
     shutil.rmtree(filled.path / "w2")
-    assert "w2" in filled.refresh("w1").signals
-    assert list(filled.refresh("w2").signals) == ["w1"]
+    assert "w2" in with_signals(filled.refresh("w1"))
+    assert with_signals(filled.refresh("w2")) == ["w1"]
     assert filled.is_as_built_from_nothing(filled.refresh())
 
 
@@ -315,9 +336,9 @@ class Disk:
             progress=quiet,
         )
 
-    def _read(self, files: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    def _read(self, files: pl.DataFrame) -> Iterator[Batch]:
         self.count += files.height
-        return read_rows(files.clear())
+        return read_batches(files)
 
 
 def test_a_file_that_just_changed_is_read_again_until_its_time_can_be_trusted(tmp_path: Path) -> None:
@@ -378,7 +399,7 @@ def test_progress_is_told_by_files_read_and_to_be_read(tmp_path: Path) -> None:
         files,
         folder=tmp_path,
         workspaces=None,
-        read=lambda some: read_rows(some.clear()),
+        read=read_batches,
         now_ns=1,
         progress=lambda done, total: told.append((done, total)),
     )
@@ -460,12 +481,12 @@ _REFRESHER = """
 import sys, time
 from pathlib import Path
 from workspace_kit.layout.inventory import inventory, workspaces
-from workspace_kit.layout.reader import read_rows
+from workspace_kit.layout.batches import read_batches
 from workspace_kit.mirror import refresh
 root = Path(sys.argv[1])
 sys.stdin.read()
 for _ in range(4):
-    refresh(inventory(workspaces(root)), folder=root / ".workspace_kit", workspaces=None, read=read_rows,
+    refresh(inventory(workspaces(root)), folder=root / ".workspace_kit", workspaces=None, read=read_batches,
             now_ns=time.time_ns(), progress=lambda done, total: None)
 """
 

@@ -30,10 +30,14 @@ def sample(column: Column) -> object:
 
 
 def write(folder: Path, name: str, rows: list[dict[str, object]]) -> Path:
-    """Write rows as one part of a table, with the column that only the mirror has."""
+    """Write rows as one part of a table, with the columns that only the mirror has."""
     path = folder / f"{name}.parquet"
     buffer = io.BytesIO()
-    MIRROR[name].frame(rows).with_columns(pl.lit("x").alias("origin")).write_parquet(buffer)
+    frame = MIRROR[name].frame(rows)
+    whence = [] if name == "files" else [pl.lit("x").alias("origin")]
+    if name == "signals":
+        whence.append(pl.lit(1, COUNT).alias("line"))
+    frame.with_columns(whence).write_parquet(buffer)
     path.write_bytes(buffer.getvalue())
     return path
 

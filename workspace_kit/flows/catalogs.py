@@ -9,9 +9,9 @@ import polars as pl
 
 from workspace_kit.errors import NotFound
 from workspace_kit.flows.trip import Reporter
+from workspace_kit.layout.batches import read_batches
 from workspace_kit.layout.inventory import archives, find_workspace, inventory
 from workspace_kit.layout.inventory import workspaces as all_workspaces
-from workspace_kit.layout.reader import read_rows
 from workspace_kit.mirror import Progress, mirror_folder, refresh
 from workspace_kit.schema import MIRRORED
 from workspace_kit.views import Catalog
@@ -35,11 +35,9 @@ def open_catalog(
     NotFound
         The root or a workspace is not there.
     """
-    folder = Path(root)
+    folder, now_ns = Path(root).resolve(), time.time_ns()
     if not folder.is_dir():
-        raise NotFound(
-            str(folder), found="no such folder", expected="a results root", remedy="check --results"
-        )
+        raise NotFound(str(root), found="no such folder", expected="a results root", remedy="check --results")
     found = (
         all_workspaces(folder)
         if workspaces is None
@@ -51,11 +49,11 @@ def open_catalog(
         pl.concat([files, archives(folder)]) if workspaces is None else files,
         folder=mirror_folder(folder),
         workspaces=scope,
-        read=read_rows,
-        now_ns=time.time_ns(),
+        read=read_batches,
+        now_ns=now_ns,
         progress=progress,
     )
-    tables = {name: parts.paths(name) for name in [*MIRRORED, "files"]}
+    tables = {name: parts.paths(name, scope) for name in [*MIRRORED, "files"]}
     return Catalog(tables, scratch=parts.folder, workspaces=scope)
 
 

@@ -10,9 +10,10 @@ from workspace_kit.config import Config
 from workspace_kit.errors import FileDamaged, NotFound
 from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
-from workspace_kit.layout.lines import READ_ALL_THE_SAME, read_signals
+from workspace_kit.layout.lines import READ_ALL_THE_SAME
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import read_bytes, signals_of, zone_of
+from workspace_kit.layout.signals import read_signals
 from workspace_kit.layout.zones import Zone
 
 

@@ -1,29 +1,26 @@
-"""Signal files: bytes to rows and faults, and rows to bytes.
+"""Lines of signal files: one line to a record or to what is wrong with it, and rows to bytes.
 
-A healthy file goes through one columnar parse whose result is proven complete by counting. Whatever the
-proof does not cover, such as extra fields, escapes or a damaged line, is read again line by line.
+This is the exact way, line by line; `layout.signals` goes it where its quick way proves nothing.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from workspace_kit import clock
 from workspace_kit.errors import SchemaMismatch
-from workspace_kit.layout.zones import Zone
-from workspace_kit.schema import ACTIONS, NUMBER, STRATEGY_SIGNALS, TABLES, TEXT, Reading
+from workspace_kit.schema import ACTIONS, COUNT, LINE, NUMBER, STRATEGY_SIGNALS, TEXT
 
 FIELDS = ("timestamp", "symbol", "action", "strength", "strategy")
-_AS_WRITTEN: dict[str, pl.DataType] = {**dict.fromkeys(FIELDS, TEXT), "strength": NUMBER}
+AS_WRITTEN: dict[str, pl.DataType] = {**dict.fromkeys(FIELDS, TEXT), "strength": NUMBER}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MARK_SKIPPED = "a byte order mark, skipped"
-_CRLF_READ = "lines end in CRLF, read as LF"
-READ_ALL_THE_SAME = frozenset({MARK_SKIPPED, _CRLF_READ})
+CRLF_READ = "lines end in CRLF, read as LF"
+READ_ALL_THE_SAME = frozenset({MARK_SKIPPED, CRLF_READ})
 TORN_TAIL = "no newline at the end"
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 MAX_LINE = 16 << 20
@@ -90,38 +87,13 @@ def encode_signal(signal: Mapping[str, object], *, where: str) -> bytes:
         ) from error
 
 
-def read_signals(data: bytes, *, workspace: str, trial_id: str, path: str, zone: Zone) -> Reading:
-    """Read one signal file: rows as table ``signals`` in file order, faults for lines that are not rows.
-
-    Bytes behind the last newline are a record still being written, or torn: reported, never parsed.
-    """
-    whole, tail = _split(data)
-    rows, faults = _parse_proven(whole), list[Fault]()
-    if rows is None:
-        rows, faults = _parse_lines(whole)
-    faults += _oddities(data)
-    if tail:
-        faults.append(Fault(whole.count(b"\n") + 1, len(whole), TORN_TAIL, excerpt(tail)))
-    located, more = _locate(rows, zone)
-    identity = (pl.lit(workspace).alias("workspace"), pl.lit(trial_id).alias("trial_id"))
-    found = pl.DataFrame(
-        sorted(faults + more, key=lambda fault: fault.line or 0),
-        schema={name: TABLES["faults"].types[name] for name in Fault._fields},
-        orient="row",
-    )
-    return Reading(
-        located.with_columns(*identity).select(TABLES["signals"].names),
-        found.with_columns(identity[0], pl.lit(path).alias("path")).select(TABLES["faults"].names),
-    )
-
-
 def salvage(data: bytes) -> tuple[bytes, int]:
     """Return the lines that are records, byte for byte, and how many places had to be left out or parted.
 
     Of two records glued together each half that is one gets a line of its own. Bytes behind the last newline
     were never committed. A record of no meaning, such as an unknown action, stays: a person may correct it.
     """
-    whole, tail = _split(data)
+    whole, tail = split(data)
     lines = [_records(line) for line in _lines(whole) if line.strip()]
     good = [[piece for piece in pieces if _is_record(piece)] for pieces in lines]
     damaged = sum(len(pieces) > 1 or not kept for pieces, kept in zip(lines, good, strict=True))
@@ -136,56 +108,20 @@ def _is_record(piece: bytes) -> bool:
     return True
 
 
-def _oddities(data: bytes) -> Iterator[Fault]:
-    """What is read all the same, though no JSON lines should have it."""
-    if data.startswith(BYTE_ORDER_MARK):
-        yield Fault(1, 0, MARK_SKIPPED, "")
-    if b"\r\n" in data:
-        yield Fault(None, None, _CRLF_READ, "")
-
-
 def excerpt(data: bytes) -> str:
     """Return the first bytes for a message, with everything that is not printable escaped."""
     text = data[: EXCERPT * 4].decode("utf-8", "backslashreplace")[:EXCERPT]
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
-def _split(data: bytes) -> tuple[bytes, bytes]:
+def split(data: bytes) -> tuple[bytes, bytes]:
+    """Return the whole lines, and what lies behind the last newline."""
     end = data.rfind(b"\n") + 1
     return data[:end], data[end:]
 
 
-def _parse_proven(data: bytes) -> pl.DataFrame | None:
-    """Parse in one go, or return null where counting cannot prove that nothing was lost or bent.
-
-    Every row has its five fields, so at least four commas and one brace: with no more of them in the whole
-    file there is no sixth field, no doubled one and no nested one. Then ten quotes of a row are those of
-    names; with eight more, all four texts are texts, since a quoted strength would be null.
-    """
-    height = _count(data, b"\n")
-    if not height or not data.isascii() or any(byte in data for byte in (b"\\", b"\r", b"[")):
-        return None
-    if any(_count(data, byte) != times * height for byte, times in ((b"{", 1), (b",", 4), (b'"', 18))):
-        return None
-    try:
-        rows = pl.read_ndjson(data, schema=_AS_WRITTEN)
-    except pl.exceptions.PolarsError:
-        return None
-    complete = (
-        rows.height == height and not any(rows.null_count().row(0)) and rows["strength"].is_finite().all()
-    )
-    if not complete:
-        return None
-    numbers = pl.int_range(1, height + 1, dtype=pl.Int64, eager=True).alias("line")
-    return rows.with_columns(pl.lit(None, TEXT).alias("extra"), numbers)
-
-
-def _count(data: bytes, byte: bytes) -> int:
-    """Count a byte as `bytes.count` does, at four times its speed."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte[0]))
-
-
-def _parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
+def parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
+    """Read whole lines one by one: the fields as written, ``extra`` and ``line``; and what is no record."""
     rows: list[tuple[object, ...]] = []
     faults: list[Fault] = []
     offset = 0
@@ -198,7 +134,7 @@ def _parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
                 faults.append(Fault(number, start, reason_of(error), excerpt(piece)))
             start += len(piece)
         offset += len(line)
-    schema = {**_AS_WRITTEN, "extra": TEXT, "line": pl.Int64()}
+    schema = {**AS_WRITTEN, "extra": TEXT, LINE: COUNT}
     return pl.DataFrame(rows, schema=schema, orient="row"), faults
 
 
@@ -306,30 +242,3 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON: {error.msg} at column {error.colno}"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def _locate(rows: pl.DataFrame, zone: Zone) -> tuple[pl.DataFrame, list[Fault]]:
-    """Turn times into instants and refuse rows that name none, or an unknown action or strength."""
-    form = clock.forms(rows["timestamp"])
-    timed = form.is_in([clock.NAIVE, clock.AWARE])
-    mixed = timed & ~form.is_in(form.filter(timed).head(1).to_list())
-    instants = clock.to_utc(rows["timestamp"], timezone=zone.timezone, close_time=zone.close_time)
-    told = rows.with_columns(
-        instants.alias("instant"),
-        pl.when(instants.is_null())
-        .then(pl.concat_str(pl.lit("no instant: "), pl.col("timestamp")))
-        .when(mixed)
-        .then(pl.lit("times with and without an offset in one file"))
-        .when(~pl.col("action").is_in(ACTIONS))
-        .then(pl.concat_str(pl.lit("unknown action "), pl.col("action")))
-        .when(~pl.col("strength").is_between(0, 1))
-        .then(pl.concat_str(pl.lit("strength outside 0 to 1: "), pl.col("strength").cast(TEXT)))
-        .alias("reason"),
-    )
-    bad = told.filter(pl.col("reason").is_not_null())
-    faults = [
-        Fault(line, None, excerpt(reason.encode()), "")
-        for line, reason in bad.select("line", "reason").iter_rows()
-    ]
-    good = told.filter(pl.col("reason").is_null()).with_columns(pl.col("instant").alias("timestamp"))
-    return good.select("timestamp", "symbol", "action", "strength", "strategy", "extra"), faults

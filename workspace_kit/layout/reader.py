@@ -15,17 +15,17 @@ from workspace_kit.errors import FileDamaged, NotFound, WorkspaceKitError
 from workspace_kit.layout import names
 from workspace_kit.layout.archive import read_manifest
 from workspace_kit.layout.documents import Row, decode_table, read_document
-from workspace_kit.layout.lines import parse_json, read_signals, refuse_constant
+from workspace_kit.layout.lines import parse_json, refuse_constant
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.signals import read_signals
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.plain_yaml import load_yaml
-from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading, Table
+from workspace_kit.schema import MIRRORED, ORIGIN, TABLES, TEXT, Reading, Table
 
 MAX_DOCUMENT = 64 << 20
 _PIECE = 1 << 18
-ORIGIN = "origin"
 T = TypeVar("T")
-_SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
+SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
 
 
 def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -68,7 +68,7 @@ def read_file(
         raise FileDamaged(
             path, found="what no workspace has in this place", expected="a known file", remedy="move it away"
         )
-    is_signals = kind in _SIGNAL_KINDS
+    is_signals = kind in SIGNAL_KINDS
     if kind == names.ARCHIVE.name:
         told = read_manifest(Path(path))["facts"]
         return {"facts": [{"workspace": workspace, "name": name, "value": told[name]} for name in told]}
@@ -186,10 +186,10 @@ def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
     FileDamaged
         A link, device or folder; more than ``at_most`` bytes; or the disk refuses.
     """
-    with _opened(path) as (descriptor, size):
+    with opened(path) as (descriptor, size):
         if at_most is not None and size > at_most:
             raise _unreadable(path, f"{size} bytes, more than {at_most}")
-        return _read(descriptor, size)
+        return read_at(descriptor, size, 0)
 
 
 def sha256_of(path: Path, *, length: int | None = None) -> str:
@@ -201,7 +201,7 @@ def sha256_of(path: Path, *, length: int | None = None) -> str:
         As `read_bytes`.
     """
     digest, buffer = hashlib.sha256(), memoryview(bytearray(_PIECE))
-    with _opened(path) as (descriptor, size):
+    with opened(path) as (descriptor, size):
         position, end = 0, size if length is None else min(size, length)
         while position < end and (count := os.preadv(descriptor, [buffer[: end - position]], position)):
             digest.update(buffer[:count])
@@ -210,7 +210,7 @@ def sha256_of(path: Path, *, length: int | None = None) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, int]]:
+def opened(path: Path) -> Iterator[tuple[int, int]]:
     """Open a regular file for reading: its descriptor and its size."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -231,10 +231,11 @@ def _opened(path: Path) -> Iterator[tuple[int, int]]:
         os.close(descriptor)
 
 
-def _read(descriptor: int, size: int) -> bytes:
+def read_at(descriptor: int, length: int, position: int) -> bytes:
+    """Return bytes of an open file from a position on, fewer where it ends before."""
     parts: list[bytes] = []
-    position = 0
-    while position < size and (part := os.pread(descriptor, size - position, position)):
+    end = position + length
+    while position < end and (part := os.pread(descriptor, end - position, position)):
         parts.append(part)
         position += len(part)
     return b"".join(parts)

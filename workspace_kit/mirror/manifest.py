@@ -9,37 +9,75 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged
-from workspace_kit.schema import FORMAT_VERSION, INVENTORY, MIRRORED
+from workspace_kit.schema import BOOKMARK, COUNT, FORMAT_VERSION, INVENTORY, MIRRORED, Column, Table
 
 MANIFEST = "manifest.json"
 FILES = "files"
 STORED = {**MIRRORED, FILES: INVENTORY}
+HOLDS = "holds"
+LEDGER = Table(
+    "ledger",
+    "file, as it was listed and as far as it was read",
+    (
+        *INVENTORY.columns,
+        *(column for column in BOOKMARK.columns if column.name != "path"),
+        Column(HOLDS, COUNT, "the tables that it has rows in, a bit each; a torn record's fault aside"),
+    ),
+)
+# Few enough that a part is written from little memory, many enough that a query opens few files.
+PART_ROWS = 1 << 20
+_GROUP_ROWS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The signals of some workspaces.
+
+    ``parts`` together hold them in order of workspace, trial, path and line, ``tails`` what was read since,
+    each in that order; ``rows`` counts those of ``parts``. No other segment holds these workspaces.
+    """
+
+    workspaces: tuple[str, ...]
+    rows: int
+    parts: tuple[str, ...]
+    tails: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The mirror at one moment: the inventory it reflects, and the Parquet files of each table.
 
-    ``signals`` has a part per workspace, keyed by workspace; every other table one part, keyed by its name.
+    Every table has one part, keyed by its name; of ``signals`` it is empty, and the rows lie in segments.
     """
 
     folder: Path
     files: pl.DataFrame
     tables: Mapping[str, str]
-    signals: Mapping[str, str]
+    signals: tuple[Segment, ...]
 
-    def paths(self, table: str) -> list[Path]:
-        """Parquet files of a table; never none, so that an empty table keeps its types."""
-        named = [self.tables[table], *(self.signals.values() if table == "signals" else ())]
+    def paths(self, table: str, workspaces: Collection[str] | None = None) -> list[Path]:
+        """Parquet files of a table, of signals those alone that have rows of these workspaces (null: of all).
+
+        Never none, so that an empty table keeps its types.
+        """
+        named = [self.tables[table], *(self._signals(workspaces) if table == "signals" else ())]
         return [self.folder / name for name in named]
+
+    def _signals(self, workspaces: Collection[str] | None) -> Iterator[str]:
+        for segment in self.signals:
+            if workspaces is None or not set(workspaces).isdisjoint(segment.workspaces):
+                yield from segment.parts
+                yield from segment.tails
 
 
 def mirror_folder(root: Path) -> Path:
@@ -56,7 +94,7 @@ def mirror_folder(root: Path) -> Path:
 
 def empty(folder: Path) -> Parts:
     """Return the mirror of no file."""
-    return Parts(folder, INVENTORY.empty(), {}, {})
+    return Parts(folder, LEDGER.empty(), {}, ())
 
 
 def load(folder: Path) -> Parts:
@@ -64,9 +102,10 @@ def load(folder: Path) -> Parts:
     try:
         told = json.loads((folder / MANIFEST).read_bytes())
         content = told["content"]
-        if told["digest"] == _seal(content) and content["schema"] == _schema():
+        if told["digest"] == _seal(content) and content["rules"] == _rules():
             files = read_part(folder, content["tables"][FILES])
-            parts = Parts(folder, files, content["tables"], content["signals"])
+            segments = tuple(_segment(each) for each in content["signals"])
+            parts = Parts(folder, files, content["tables"], segments)
             if _sizes(parts) == content["bytes"]:
                 return parts
     except (OSError, LookupError, ValueError, TypeError, RecursionError, FileDamaged):
@@ -77,9 +116,9 @@ def load(folder: Path) -> Parts:
 def commit(parts: Parts) -> None:
     """Make these parts the mirror."""
     content = {
-        "schema": _schema(),
+        "rules": _rules(),
         "tables": dict(parts.tables),
-        "signals": dict(parts.signals),
+        "signals": [asdict(segment) for segment in parts.signals],
         "bytes": _sizes(parts),
     }
     sealed = json.dumps({"content": content, "digest": _seal(content)}, indent=1)
@@ -89,9 +128,10 @@ def commit(parts: Parts) -> None:
 def write_part(folder: Path, stem: str, rows: pl.DataFrame) -> str:
     """Write rows as a part and return its name."""
     buffer = io.BytesIO()
-    rows.write_parquet(buffer)
-    name = f"{stem}-{_digest(buffer.getvalue())}.parquet"
-    storage.replace(folder / name, buffer.getvalue(), sync=False)
+    rows.write_parquet(buffer, row_group_size=_GROUP_ROWS)
+    data = buffer.getvalue()
+    name = f"{stem}-{_digest(data)}.parquet"
+    storage.replace(folder / name, data, sync=False)
     return name
 
 
@@ -103,21 +143,37 @@ def read_part(folder: Path, name: str) -> pl.DataFrame:
     FileDamaged
         It is not what was written.
     """
+    return pl.read_parquet(part_bytes(folder, name))
+
+
+def part_bytes(folder: Path, name: str) -> bytes:
+    """Return a part as it was written.
+
+    Raises
+    ------
+    FileDamaged
+        It is not what was written.
+    """
     data = (folder / name).read_bytes()
     if not name.endswith(f"-{_digest(data)}.parquet"):
         raise FileDamaged(
             str(folder / name), found="other bytes than were written", expected="a part", remedy="remove it"
         )
-    return pl.read_parquet(data)
+    return data
+
+
+def _segment(told: Mapping[str, Any]) -> Segment:
+    return Segment(tuple(told["workspaces"]), told["rows"], tuple(told["parts"]), tuple(told["tails"]))
 
 
 def _sizes(parts: Parts) -> dict[str, int]:
     return {path.name: path.stat().st_size for table in STORED for path in parts.paths(table)}
 
 
-def _schema() -> str:
-    """Identity of what is stored: a mirror with other columns is of no use."""
-    return _seal([FORMAT_VERSION, [(name, repr(table.types)) for name, table in STORED.items()]])
+def _rules() -> str:
+    """Identity of what is stored and of who read it: rows of another version may mean something else."""
+    tables = [(name, repr(table.types)) for name, table in {**STORED, FILES: LEDGER}.items()]
+    return _seal([FORMAT_VERSION, version("workspace-kit"), pl.__version__, tables])
 
 
 def _seal(content: object) -> str:

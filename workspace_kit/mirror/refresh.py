@@ -1,23 +1,22 @@
-"""Bring the mirror up to date with an inventory by reading only the files that changed."""
+"""Bring the mirror up to date with an inventory by reading only what changed."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import polars as pl
 
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged
-from workspace_kit.mirror.manifest import FILES, Parts, commit, empty, load, read_part, write_part
-from workspace_kit.schema import INVENTORY, MIRRORED, TEXT, natural_order
+from workspace_kit.mirror.changes import Changes, changes_in, ledger_of
+from workspace_kit.mirror.manifest import FILES, HOLDS, Parts, Segment, commit, empty, load, write_part
+from workspace_kit.mirror.segments import SignalParts
+from workspace_kit.mirror.tables import BITS, Gathered, rewrite
+from workspace_kit.schema import Batch
 
-Read = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
+Read = Callable[[pl.DataFrame], Iterable[Batch]]
 Progress = Callable[[int, int], None]
 
-ORIGIN = "origin"
-# A file that changed this shortly before it was listed may change again within the same clock tick.
-RACY_NS = 2_000_000_000
 RETIRED_AFTER_SECONDS = 7 * 86_400
-_CHUNK = 512
 
 
 def refresh(
@@ -32,8 +31,9 @@ def refresh(
     """Return the mirror, current for an inventory.
 
     ``inventory`` lists all files of ``workspaces`` (null: of the whole root, so that everything else is
-    gone); ``read`` turns files into tables, each row with its ``origin``; ``progress`` is told files read
-    and files to read. One process refreshes at a time.
+    gone) as they were at ``now_ns`` or later; ``read`` turns files into batches, given what it told of them
+    when they were read before; ``progress`` is told files read and files to read. One process refreshes at a
+    time.
     """
     storage.make_folder(folder)
     with storage.locked(folder / "refresh.lock"):
@@ -60,78 +60,38 @@ def _refreshed(
     progress: Progress,
 ) -> Parts:
     """Read what changed and write the parts that hold it; the mirror as it is where nothing did."""
-    listed = _settled(inventory, now_ns=now_ns)
-    inside = known.files if workspaces is None else known.files.filter(pl.col("workspace").is_in(workspaces))
-    changed = inventory.join(inside, on=INVENTORY.names, how="anti", nulls_equal=True)
-    gone = inside.join(listed, on=INVENTORY.names, how="anti", nulls_equal=True)
-    if known.tables and not changed.height and not gone.height:
+    changes = changes_in(inventory, known, workspaces, now_ns=now_ns)
+    if changes is None:
         return known
-    stale = pl.concat([changed, gone])
-    fresh = _read_in_chunks(changed, read=read, progress=progress)
-    kept = known.files.join(stale, on="path", how="anti")
-    files = pl.concat([kept, listed.join(changed, on="path", how="semi")]).sort("path")
-    tables = {**_rewrite_tables(known, stale, fresh), FILES: write_part(known.folder, FILES, files)}
-    signals = _rewrite_signals(known, stale, fresh["signals"])
-    return Parts(known.folder, files, {**known.tables, **tables}, signals)
+    gathered, signals = Gathered(), SignalParts(known.folder, _kept_segments(known, changes))
+    done = 0
+    for batch in read(changes.to_read):
+        signals.add(batch.tables["signals"])
+        gathered.add(batch)
+        done += batch.read.height
+        progress(done, changes.to_read.height)
+    marks = gathered.read(changes.known)
+    went_on = marks.filter(pl.col("begun_at") > 0)
+    grown = changes.known.join(went_on, on="path", how="semi")
+    stale = changes.known.join(went_on, on="path", how="anti")
+    ledger = ledger_of(changes, marks)
+    tables = {
+        **rewrite(known, gathered, stale=stale, grown=grown),
+        FILES: write_part(known.folder, FILES, ledger),
+    }
+    segments = signals.finished(stale.filter(_holds_signals()).select("workspace", "path"))
+    return Parts(known.folder, ledger, {**known.tables, **tables}, segments)
 
 
-def _settled(inventory: pl.DataFrame, *, now_ns: int) -> pl.DataFrame:
-    """Forget the exact time of files too young to trust, so that the next look reads them again."""
-    young = pl.max_horizontal("modified_ns", "changed_ns") > now_ns - RACY_NS
-    return inventory.with_columns(pl.when(young).then(-1).otherwise(pl.col("changed_ns")).alias("changed_ns"))
+def _kept_segments(known: Parts, changes: Changes) -> list[Segment]:
+    """Leave out segments none of whose files can keep its rows: they need no reading to be replaced."""
+    lost = changes.known.join(changes.to_read.filter(pl.col("read_to").is_not_null()), on="path", how="anti")
+    left = known.files.filter(_holds_signals()).join(lost, on="path", how="anti")["workspace"].unique()
+    return [each for each in known.signals if not set(left).isdisjoint(each.workspaces)]
 
 
-def _read_in_chunks(changed: pl.DataFrame, *, read: Read, progress: Progress) -> dict[str, pl.DataFrame]:
-    readings: list[dict[str, pl.DataFrame]] = [read(changed.clear())]
-    for start in range(0, changed.height, _CHUNK):
-        readings.append(read(changed.slice(start, _CHUNK)))
-        progress(min(start + _CHUNK, changed.height), changed.height)
-    return {name: pl.concat([reading[name] for reading in readings]) for name in MIRRORED}
-
-
-def _rewrite_tables(known: Parts, stale: pl.DataFrame, fresh: Mapping[str, pl.DataFrame]) -> dict[str, str]:
-    """Rewrite each table that loses or gains rows; an untouched one keeps its part."""
-    written: dict[str, str] = {}
-    for name in MIRRORED:
-        old = _rows(known, name)
-        kept = _without(old, stale)
-        gained = fresh[name].clear() if name == "signals" else fresh[name]
-        if name not in known.tables or kept.height != old.height or gained.height:
-            written[name] = write_part(known.folder, name, _ordered(pl.concat([kept, gained])))
-    return written
-
-
-def _rewrite_signals(known: Parts, stale: pl.DataFrame, fresh: pl.DataFrame) -> dict[str, str]:
-    """Rewrite the part of each workspace whose signals changed."""
-    parts = dict(known.signals)
-    for workspace in stale["workspace"].unique(maintain_order=True):
-        old = read_part(known.folder, parts[workspace]) if workspace in parts else fresh.clear()
-        kept = _without(old, stale)
-        gained = fresh.filter(pl.col("workspace") == workspace)
-        if kept.height == old.height and not gained.height:
-            continue
-        rows = pl.concat([kept, gained])
-        if rows.height:
-            parts[workspace] = write_part(known.folder, f"signals-{workspace}", _ordered(rows))
-        else:
-            del parts[workspace]
-    return dict(sorted(parts.items()))
-
-
-def _rows(known: Parts, name: str) -> pl.DataFrame:
-    if name not in known.tables:
-        return pl.DataFrame(schema={**MIRRORED[name].types, ORIGIN: TEXT})
-    return read_part(known.folder, known.tables[name])
-
-
-def _without(rows: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(stale, left_on=ORIGIN, right_on="path", how="anti", maintain_order="left")
-
-
-def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
-    """Order by workspace and trial; rows of one file stay in file order."""
-    trial = natural_order("trial_id") if "trial_id" in rows.columns else ()
-    return rows.sort("workspace", *trial, ORIGIN, maintain_order=True)
+def _holds_signals() -> pl.Expr:
+    return pl.col(HOLDS) & BITS["signals"] != 0
 
 
 def _date_retired(known: Parts, parts: Parts, *, now_ns: int) -> None:
@@ -149,4 +109,4 @@ def _remove_retired(parts: Parts, *, now_ns: int) -> None:
 
 
 def _named(parts: Parts) -> set[str]:
-    return {*parts.tables.values(), *parts.signals.values()}
+    return {path.name for table in parts.tables for path in parts.paths(table)}

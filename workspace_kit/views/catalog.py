@@ -11,11 +11,24 @@ import duckdb
 import polars as pl
 
 from workspace_kit.errors import QueryError
-from workspace_kit.schema import DUCKDB_TYPES, INVENTORY, MIRRORED, TABLES, Column, Table
+from workspace_kit.schema import (
+    COUNT,
+    DUCKDB_TYPES,
+    INVENTORY,
+    LINE,
+    MIRRORED,
+    ORIGIN,
+    TABLES,
+    TEXT,
+    Column,
+    Table,
+    in_file_order,
+)
 from workspace_kit.views.paths import as_pattern
 from workspace_kit.views.queries import answers, staging, unknown
 
 _RAW: Mapping[str, Table] = {**MIRRORED, "files": INVENTORY}
+_WHENCE = (Column(ORIGIN, TEXT, "its file"), Column(LINE, COUNT, "its line there"))
 _NOTHING: Mapping[str, object] = {}
 _BATCH_ROWS = 100_000
 
@@ -78,7 +91,9 @@ class Catalog:
                 yield pl.DataFrame(batch)
 
     def table(self, name: str) -> pl.DataFrame:
-        """Return all rows of one view.
+        """Return all rows of one view; signals by workspace, trial, file and line.
+
+        In SQL a view has no order but that of ``order by``.
 
         Raises
         ------
@@ -87,8 +102,15 @@ class Catalog:
         """
         if name not in TABLES:
             raise unknown(name, TABLES, where="views", kind="view")
+        if name == "signals":
+            return self._signals()
         rows: pl.DataFrame = self.connection.view(name).pl()
         return rows
+
+    def _signals(self) -> pl.DataFrame:
+        columns = map(duckdb.ColumnExpression, (*TABLES["signals"].names, ORIGIN, LINE))
+        rows: pl.DataFrame = self.connection.view("mirror.signals").select(*columns).pl()
+        return in_file_order(rows).drop(ORIGIN, LINE)
 
     def answer(self, name: str, parameters: Mapping[str, object] = _NOTHING) -> pl.DataFrame:
         """Answer the question of that name, a file of ``queries/answers``, with the columns its head states.
@@ -141,7 +163,7 @@ def _create_raw(
             seen.create_view(name)
         else:
             columns = ", ".join(
-                f'NULL::{_mirrored_type(column)} AS "{column.name}"' for column in table.columns
+                f'NULL::{_mirrored_type(column)} AS "{column.name}"' for column in (*table.columns, *_WHENCE)
             )
             connection.execute(f"CREATE VIEW {name} AS SELECT {columns} WHERE false")
     connection.execute("USE main")
