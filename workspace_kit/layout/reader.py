@@ -1,11 +1,11 @@
 """Bytes on disk to rows and faults: each file is checked after opening, read in one piece, never trusted."""
 
 import errno
+import functools
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,14 +17,15 @@ from workspace_kit.layout.archive import read_manifest
 from workspace_kit.layout.documents import Row, read_document
 from workspace_kit.layout.lines import parse_json, read_signals, refuse_constant
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.performances import ORIGIN, Performances
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import MIRRORED, TABLES, TEXT, Reading
 
 MAX_DOCUMENT = 64 << 20
 _PIECE = 1 << 18
-ORIGIN = "origin"
 T = TypeVar("T")
+_PERFORMANCE_KINDS = (names.TRIAL.name, names.ENSEMBLE.name)
 _SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
 
 
@@ -33,7 +34,8 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
     What could not be read is in the table ``faults``; no file stops another.
     """
-    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in MIRRORED}
+    taken, files = _read_performances(files)
+    frames = {name: [taken[name]] if name in taken else [] for name in MIRRORED}
     rows: dict[str, list[Row]] = {name: [] for name in MIRRORED}
     zones: dict[Path, Zone] = {}
     for workspace, kind, key, path in files.select("workspace", "kind", "key", "path").iter_rows():
@@ -52,6 +54,27 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
             else:
                 rows[table].extend({**row, ORIGIN: path} for row in found)
     return {name: _together(name, frames[name], rows[name]) for name in MIRRORED}
+
+
+def _read_performances(files: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """Read the performance documents that are as most are; returns their tables and the files left."""
+    performances, left = Performances(), []
+    zone = functools.cache(zone_of)
+    for position, (kind, key, path) in enumerate(files.select("kind", "key", "path").iter_rows()):
+        if kind not in _PERFORMANCE_KINDS or not _is_taken(performances, position, key, path, zone):
+            left.append(position)
+    return performances.tables(files), files[left]
+
+
+def _is_taken(
+    performances: Performances, position: int, key: str, path: str, zone: Callable[[str], Zone]
+) -> bool:
+    """Whether a document could be opened and is as most are."""
+    try:
+        data = read_bytes(path, at_most=MAX_DOCUMENT)
+    except WorkspaceKitError:
+        return False
+    return performances.add(position, key, data, zone=zone(path.rsplit("/", 2)[0]))
 
 
 def read_file(
@@ -154,7 +177,7 @@ def _read_inside(path: Path) -> bytes:
     return read_bytes(path, at_most=MAX_DOCUMENT)
 
 
-def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
+def read_bytes(path: Path | str, *, at_most: int | None = None) -> bytes:
     """Return a file's bytes as they are now; it may grow meanwhile, never shrink under our feet.
 
     Raises
@@ -164,10 +187,16 @@ def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
     FileDamaged
         A link, device or folder; more than ``at_most`` bytes; or the disk refuses.
     """
-    with _opened(path) as (descriptor, size):
+    descriptor = _open(path)
+    try:
+        size = _size(descriptor, path)
         if at_most is not None and size > at_most:
             raise _unreadable(path, f"{size} bytes, more than {at_most}")
         return _read(descriptor, size)
+    except OSError as error:
+        raise _unreadable(path, str(error.strerror)) from error
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: Path, *, length: int | None = None) -> str:
@@ -179,56 +208,57 @@ def sha256_of(path: Path, *, length: int | None = None) -> str:
         As `read_bytes`.
     """
     digest, buffer = hashlib.sha256(), memoryview(bytearray(_PIECE))
-    with _opened(path) as (descriptor, size):
+    descriptor = _open(path)
+    try:
+        size = _size(descriptor, path)
         position, end = 0, size if length is None else min(size, length)
         while position < end and (count := os.preadv(descriptor, [buffer[: end - position]], position)):
             digest.update(buffer[:count])
             position += count
+    except OSError as error:
+        raise _unreadable(path, str(error.strerror)) from error
+    finally:
+        os.close(descriptor)
     return digest.hexdigest()
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, int]]:
-    """Open a regular file for reading: its descriptor and its size."""
+def _open(path: Path | str) -> int:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
         raise NotFound(str(path), found="nothing", expected="a file", remedy="check the name") from error
     except OSError as error:
         raise _unreadable(
             path, "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
         ) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _unreadable(path, "not a regular file")
-        yield descriptor, status.st_size
-    except OSError as error:
-        raise _unreadable(path, str(error.strerror)) from error
-    finally:
-        os.close(descriptor)
+
+
+def _size(descriptor: int, path: Path | str) -> int:
+    """Return the size of an open file, which has to be a regular one."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise _unreadable(path, "not a regular file")
+    return status.st_size
 
 
 def _read(descriptor: int, size: int) -> bytes:
-    parts: list[bytes] = []
-    position = 0
-    while position < size and (part := os.pread(descriptor, size - position, position)):
-        parts.append(part)
-        position += len(part)
-    return b"".join(parts)
+    data = os.pread(descriptor, size, 0)
+    while len(data) < size and (part := os.pread(descriptor, size - len(data), len(data))):
+        data += part
+    return data
 
 
-def _unreadable(path: Path, found: str) -> FileDamaged:
+def _unreadable(path: Path | str, found: str) -> FileDamaged:
     return FileDamaged(str(path), found=found, expected="a readable regular file", remedy="restore the file")
 
 
-def zone_of(workspace: Path, *, otherwise: Zone = UTC) -> Zone:
+def zone_of(workspace: Path | str, *, otherwise: Zone = UTC) -> Zone:
     """Return how times without an offset are read there: as its configuration says, else as ``otherwise``.
 
     A configuration that cannot be meant is a fault of its own file.
     """
     try:
-        text = _read_inside(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
+        text = _read_inside(names.CONFIG.path(Path(workspace), "config")).decode("utf-8", "replace")
         content = load_yaml(text, where=str(workspace))
         return declared_zone(content, where=str(workspace), otherwise=otherwise)
     except WorkspaceKitError:
