@@ -108,7 +108,7 @@ def test_the_performance_file_of_the_description_is_read_as_it_stands() -> None:
         "period": "all",
         "status": "ok",
         "strategy": None,
-        "parameters": '{"lookback": 20, "threshold": 0.02}',
+        "parameters": '{"lookback":20,"threshold":0.02}',
         "total_return": 0.156,
         "sharpe_ratio": 1.45,
         "max_drawdown": -0.082,
@@ -131,9 +131,9 @@ def test_the_analysis_file_of_the_description_is_read_as_it_stands() -> None:
     frames = read(REGIMES, names.ANALYSIS, "regime_optimal_params")
     assert reasons(frames) == []
     assert frames["regime_params"].select("regime", "strategy", "parameters", "performance").rows() == [
-        ("bull_market", None, '{"lookback": 10, "threshold": 0.01}', 0.234),
-        ("bear_market", None, '{"lookback": 30, "threshold": 0.03}', 0.145),
-        ("neutral_market", None, '{"lookback": 20, "threshold": 0.02}', 0.089),
+        ("bull_market", None, '{"lookback":10,"threshold":0.01}', 0.234),
+        ("bear_market", None, '{"lookback":30,"threshold":0.03}', 0.145),
+        ("neutral_market", None, '{"lookback":20,"threshold":0.02}', 0.089),
     ]
 
 
@@ -153,8 +153,8 @@ def test_metrics_of_further_periods_and_regimes_are_rows_of_their_own() -> None:
     )
     assert reasons(frames) == []
     assert frames["performance"].select("period", "sharpe_ratio", "trades", "metrics").rows() == [
-        ("train", 1.0, 3, '{"sharpe_ratio": 1.0, "cagr": null}'),
-        ("select", 0.5, 2, '{"sharpe_ratio": 0.5}'),
+        ("train", 1.0, 3, '{"sharpe_ratio":1.0,"cagr":null}'),
+        ("select", 0.5, 2, '{"sharpe_ratio":0.5}'),
     ]
     assert frames["performance_by_regime"].select(
         "strategy", "regime", "bars", "sharpe_ratio", "cagr"
@@ -220,8 +220,8 @@ def test_the_best_of_each_strategy_stands_beside_the_best_of_all() -> None:
     }
     rows = read(content, names.ANALYSIS, "regime_optimal_params")["regime_params"]
     assert rows.select("strategy", "trial_id", "parameters", "edge_of_grid").rows() == [
-        (None, "trial_2", '{"lookback": 3}', True),
-        ("trend", "trial_2", '{"lookback": 3}', True),
+        (None, "trial_2", '{"lookback":3}', True),
+        ("trend", "trial_2", '{"lookback":3}', True),
     ]
 
 

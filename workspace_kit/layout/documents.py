@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from workspace_kit import clock
@@ -74,6 +75,11 @@ def _plain(value: object) -> object:
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"{ascii(value)[:40]} of type {type(value).__name__}")
+
+
+def json_text(value: object) -> str:
+    """Write a value that was read from JSON in one line, without spaces: the content of a JSON column."""
+    return msgspec.json.encode(value).decode()
 
 
 def encode_table(frame: pl.DataFrame) -> bytes:
@@ -152,7 +158,7 @@ def _nothing(_document: Document, _data: bytes) -> Rows:
 def _performance(document: Document) -> Rows:
     content, trial = document.content, document.key
     named = content.get("trial_id")
-    if named is not None and trial not in _spellings(named):
+    if named is not None and trial not in spellings(named):
         document.faults.append(f"trial_id is {ascii(named)[:40]}, the file's name says {trial}")
     strategy, parameters = document.text(content, "strategy"), document.section(content, "parameters")
     base: Row = {
@@ -160,14 +166,14 @@ def _performance(document: Document) -> Rows:
         "kind": "ensemble" if names.ENSEMBLE.stem.fullmatch(trial) else "trial",
         "status": document.text(content, "status") or "ok",
         "strategy": strategy,
-        "parameters": json.dumps(parameters, ensure_ascii=False),
+        "parameters": json_text(parameters),
         "error": document.text(content, "error"),
     }
     period = document.text(content, "period_name") or ALL
     metrics = document.section(content, "metrics")
     yield from _period(document, base, period, {**metrics, **_pick(content, "trades", "period")}, metrics)
     for name, part in document.sections(content, "metrics_by_period"):
-        numbers = {key: value for key, value in part.items() if key not in _NOT_METRICS}
+        numbers = {key: value for key, value in part.items() if key not in NOT_METRICS}
         yield from _period(document, base, name, part, numbers)
     for regime, part in document.sections(content, "metrics_by_regime"):
         yield (
@@ -181,13 +187,13 @@ def _performance(document: Document) -> Rows:
             },
         )
     for name, value in parameters.items():
-        yield "parameters", {"trial_id": trial, "name": name, "value": json.dumps(value, ensure_ascii=False)}
+        yield "parameters", {"trial_id": trial, "name": name, "value": json_text(value)}
 
 
-_NOT_METRICS = frozenset({"trades", "bars", "exposure", "open_trades", "ruined", "period"})
+NOT_METRICS = frozenset({"trades", "bars", "exposure", "open_trades", "ruined", "period"})
 
 
-def _spellings(named: object) -> set[str]:
+def spellings(named: object) -> set[str]:
     """Every file name that a document's own trial id may mean: 0, "0" and "trial_0" are one trial."""
     return {f"{before}{named}" for before in ("", "trial_", "ensemble_", "ensemble_trial_")}
 
@@ -210,7 +216,7 @@ def _period(
             "trades": document.count(source, "trades"),
             "period_start": document.moment(span, "start"),
             "period_end": document.moment(span, "end"),
-            "metrics": json.dumps(values),
+            "metrics": json_text(values),
         },
     )
     for name, value in values.items():
@@ -248,7 +254,7 @@ def _regime_params(document: Document) -> Rows:
                     "regime": regime,
                     "strategy": strategy,
                     "trial_id": document.text(entry, "trial_id"),
-                    "parameters": json.dumps(parameters, ensure_ascii=False),
+                    "parameters": json_text(parameters),
                     "metric": document.text(entry, "metric"),
                     "performance": document.number(entry, "performance"),
                     **{name: document.count(entry, name) for name in ("bars", "episodes", "trades")},

@@ -11,7 +11,7 @@ from workspace_kit.schema import METRIC_NAMES
 
 T = TypeVar("T")
 # The largest whole number below which a float skips none.
-_EXACT = 1 << 53
+EXACT = 1 << 53
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Document:
         value = source.get(name)
         if isinstance(value, float):
             return value
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _EXACT:
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= EXACT:
             return float(value)
         self._note(name, value, "a number")
         return None
@@ -37,7 +37,7 @@ class Document:
     def count(self, source: Mapping[str, Any], name: str) -> int | None:
         """Return a whole number or null."""
         value = self.number(source, name)
-        if value is not None and value.is_integer() and abs(value) <= _EXACT:
+        if value is not None and value.is_integer() and abs(value) <= EXACT:
             return int(value)
         self._note(name, value, "a whole number")
         return None

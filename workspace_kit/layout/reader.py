@@ -1,6 +1,7 @@
 """Bytes on disk to rows and faults: each file is checked after opening, read in one piece, never trusted."""
 
 import errno
+import functools
 import hashlib
 import os
 import stat
@@ -17,6 +18,7 @@ from workspace_kit.layout.archive import read_manifest
 from workspace_kit.layout.documents import Row, decode_table, read_document
 from workspace_kit.layout.lines import parse_json, refuse_constant
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.performances import Performances
 from workspace_kit.layout.signals import read_signals
 from workspace_kit.layout.zones import UTC, Zone, declared_zone
 from workspace_kit.plain_yaml import load_yaml
@@ -25,6 +27,7 @@ from workspace_kit.schema import MIRRORED, ORIGIN, TABLES, TEXT, Reading, Table
 MAX_DOCUMENT = 64 << 20
 _PIECE = 1 << 18
 T = TypeVar("T")
+_PERFORMANCE_KINDS = (names.TRIAL.name, names.ENSEMBLE.name)
 SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
 
 
@@ -33,7 +36,8 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
     What could not be read is in the table ``faults``; no file stops another.
     """
-    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in MIRRORED}
+    taken, files = _read_performances(files)
+    frames = {name: [taken[name]] if name in taken else [] for name in MIRRORED}
     rows: dict[str, list[Row]] = {name: [] for name in MIRRORED}
     zones: dict[Path, Zone] = {}
     for workspace, kind, key, path in files.select("workspace", "kind", "key", "path").iter_rows():
@@ -52,6 +56,27 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
             else:
                 rows[table].extend({**row, ORIGIN: path} for row in found)
     return {name: _together(name, frames[name], rows[name]) for name in MIRRORED}
+
+
+def _read_performances(files: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """Read the performance documents that are as most are; returns their tables and the files left."""
+    performances, left = Performances(), []
+    zone = functools.cache(zone_of)
+    for position, (kind, key, path) in enumerate(files.select("kind", "key", "path").iter_rows()):
+        if kind not in _PERFORMANCE_KINDS or not _is_taken(performances, position, key, path, zone):
+            left.append(position)
+    return performances.tables(files), files[left]
+
+
+def _is_taken(
+    performances: Performances, position: int, key: str, path: str, zone: Callable[[str], Zone]
+) -> bool:
+    """Whether a document could be opened and is as most are."""
+    try:
+        data = read_bytes(path, at_most=MAX_DOCUMENT)
+    except WorkspaceKitError:
+        return False
+    return performances.add(position, key, data, zone=zone(path.rsplit("/", 2)[0]))
 
 
 def read_file(
@@ -176,7 +201,7 @@ def _read_inside(path: Path) -> bytes:
     return read_bytes(path, at_most=MAX_DOCUMENT)
 
 
-def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
+def read_bytes(path: Path | str, *, at_most: int | None = None) -> bytes:
     """Return a file's bytes as they are now; it may grow meanwhile, never shrink under our feet.
 
     Raises
@@ -186,10 +211,16 @@ def read_bytes(path: Path, *, at_most: int | None = None) -> bytes:
     FileDamaged
         A link, device or folder; more than ``at_most`` bytes; or the disk refuses.
     """
-    with opened(path) as (descriptor, size):
+    descriptor = _open(path)
+    try:
+        size = _size(descriptor, path)
         if at_most is not None and size > at_most:
             raise _unreadable(path, f"{size} bytes, more than {at_most}")
         return read_at(descriptor, size, 0)
+    except OSError as error:
+        raise _unreadable(path, str(error.strerror)) from error
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: Path, *, length: int | None = None) -> str:
@@ -212,46 +243,53 @@ def sha256_of(path: Path, *, length: int | None = None) -> str:
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[int, int]]:
     """Open a regular file for reading: its descriptor and its size."""
+    descriptor = _open(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError as error:
-        raise NotFound(str(path), found="nothing", expected="a file", remedy="check the name") from error
-    except OSError as error:
-        raise _unreadable(
-            path, "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
-        ) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _unreadable(path, "not a regular file")
-        yield descriptor, status.st_size
+        yield descriptor, _size(descriptor, path)
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from error
     finally:
         os.close(descriptor)
 
 
+def _open(path: Path | str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise NotFound(str(path), found="nothing", expected="a file", remedy="check the name") from error
+    except OSError as error:
+        raise _unreadable(
+            path, "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
+        ) from error
+
+
+def _size(descriptor: int, path: Path | str) -> int:
+    """Return the size of an open file, which has to be a regular one."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise _unreadable(path, "not a regular file")
+    return status.st_size
+
+
 def read_at(descriptor: int, length: int, position: int) -> bytes:
     """Return bytes of an open file from a position on, fewer where it ends before."""
-    parts: list[bytes] = []
-    end = position + length
-    while position < end and (part := os.pread(descriptor, end - position, position)):
-        parts.append(part)
-        position += len(part)
-    return b"".join(parts)
+    data = os.pread(descriptor, length, position)
+    while len(data) < length and (part := os.pread(descriptor, length - len(data), position + len(data))):
+        data += part
+    return data
 
 
-def _unreadable(path: Path, found: str) -> FileDamaged:
+def _unreadable(path: Path | str, found: str) -> FileDamaged:
     return FileDamaged(str(path), found=found, expected="a readable regular file", remedy="restore the file")
 
 
-def zone_of(workspace: Path, *, otherwise: Zone = UTC) -> Zone:
+def zone_of(workspace: Path | str, *, otherwise: Zone = UTC) -> Zone:
     """Return how times without an offset are read there: as its configuration says, else as ``otherwise``.
 
     A configuration that cannot be meant is a fault of its own file.
     """
     try:
-        text = _read_inside(names.CONFIG.path(workspace, "config")).decode("utf-8", "replace")
+        text = _read_inside(names.CONFIG.path(Path(workspace), "config")).decode("utf-8", "replace")
         content = load_yaml(text, where=str(workspace))
         return declared_zone(content, where=str(workspace), otherwise=otherwise)
     except WorkspaceKitError:
