@@ -33,8 +33,10 @@ select
     symbol,
     count(*) as signals,
     count(*) filter (where side is distinct from before) as turns,
-    sum(case when side = 'BUY' then seconds else 0 end) / nullif(sum(seconds), 0) as bought,
-    sum(case when side = 'SELL' then seconds else 0 end) / nullif(sum(seconds), 0) as sold,
+    cast(sum(case when side = 'BUY' then seconds else 0 end) as bigint)
+    / nullif(cast(sum(seconds) as bigint), 0) as bought,
+    cast(sum(case when side = 'SELL' then seconds else 0 end) as bigint)
+    / nullif(cast(sum(seconds) as bigint), 0) as sold,
     min(timestamp) as first_signal,
     max(timestamp) as last_signal
 from turned
