@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
 import msgspec
 import numpy as np
 import polars as pl
@@ -182,6 +183,23 @@ def test_the_lines_for_frames_at_hand_run(capsys):
     for code in (strategy, lines):
         exec(compile(code, "README.md", "exec"), known)  # noqa: S102
     assert capsys.readouterr().out.count("lookback") == 4
+
+
+def test_the_lines_for_following_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = wk.WorkspaceManager("results").create_workspace({}, "my_workflow")
+    (folder / "signals" / "trial_0.jsonl").write_text("{}\n{")
+    exec(compile(blocks("python", section("Python"))[1], "README.md", "exec"), {"wk": wk, "Path": Path})  # noqa: S102
+    assert [path.read_text() for path in Path("out").glob("signals.*")] == ["{}\n"]
+
+
+def test_the_lines_for_other_clients_run(small, tmp_path):
+    from workspace_kit.flows.publishing import publish_catalog
+
+    (lines,) = blocks("sql", section(JUPYTER))
+    with duckdb.connect(publish_catalog(tmp_path / "c.duckdb", small.parent), read_only=True) as connection:
+        answers_ = [connection.sql(line).fetchall() for line in lines.strip().split("\n")]
+    assert [len(rows) for rows in answers_] == [5, 3]
 
 
 def test_habits_from_elsewhere_find_what_they_look_for(tmp_path, monkeypatch):

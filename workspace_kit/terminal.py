@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal, TextIO
@@ -10,6 +10,7 @@ from typing import Literal, TextIO
 import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -89,6 +90,36 @@ def counting_bar(what: str, /) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total, visible=True)
 
         yield show
+
+
+@contextmanager
+def screen() -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """Show facts by heading in place of those before; where nobody watches, a line for each change."""
+    if not sys.stdout.isatty():
+        yield _line_for_each_change()
+        return
+    with Live(console=_console(sys.stdout), auto_refresh=False) as live:
+        yield lambda facts: live.update(_facts(facts), refresh=True)
+
+
+def _line_for_each_change() -> Callable[[Mapping[str, str]], None]:
+    shown: list[str] = []
+
+    def show(facts: Mapping[str, str]) -> None:
+        line = " | ".join(f"{name}: {fact.partition(chr(10))[0]}" for name, fact in facts.items())
+        if [line] != shown:
+            shown[:] = [line]
+            say(line)
+            sys.stdout.flush()
+
+    return show
+
+
+def _facts(facts: Mapping[str, str]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, fact in facts.items():
+        table.add_row(name, Text(printable(fact)))
+    return table
 
 
 def _bar() -> Progress:

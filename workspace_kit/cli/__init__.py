@@ -23,6 +23,7 @@ COMMANDS = (
     questions.show,
     questions.compare,
     work.analyze,
+    questions.watch,
     questions.sql,
     questions.catalog,
     questions.report,

@@ -1,6 +1,7 @@
 """Commands that show what workspaces hold."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -107,6 +108,24 @@ def catalog(
     with terminal.counting_bar("Reading") as progress:
         made = flows.publish_catalog(path or results / "catalog.duckdb", results, progress=progress)
     terminal.say(f"Catalog: {made}")
+
+
+def watch(
+    workspace: Annotated[
+        str | None, typer.Argument(help="The workspace; by default the one last at work.")
+    ] = None,
+    *,
+    results: Results = ROOT,
+    once: Annotated[bool, typer.Option("--once", help="Look a single time.")] = False,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which to end.")] = None,
+) -> None:
+    """Show trials and signals of a workspace as they come, until its run is over; Ctrl-C ends it.
+
+    Example: `workspace-kit watch`, beside a `workspace-kit run`
+    """
+    with suppress(KeyboardInterrupt), terminal.screen() as show:
+        for glimpse in flows.glimpses(workspace, results, once=once, timeout=timeout):
+            show(glimpse.facts())
 
 
 def report(

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from workspace_kit.flows.studies import open_workspace as open_workspace
     from workspace_kit.flows.trip import Reporter as Reporter
     from workspace_kit.flows.trip import silent as silent
+    from workspace_kit.flows.watching import glimpses as glimpses
 
 _HOME = {
     "ANALYSES": "analyses",
@@ -81,6 +82,7 @@ _HOME = {
     "differences": "integrity",
     "ensemble_weights": "frames",
     "examine": "health",
+    "glimpses": "watching",
     "kept_questions": "questions",
     "open_catalog": "catalogs",
     "open_workspace": "studies",

@@ -50,10 +50,10 @@ def ask_file(catalog: Catalog, path: Path, parameters: Sequence[str]) -> Iterato
         As `ask`, or its head is none.
     """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text("utf-8", "replace")
+    except OSError as error:
         raise NotFound(
-            str(path), found=str(error), expected="a file of SQL", remedy="check --file"
+            str(path), found=str(error.strerror), expected="a file of SQL", remedy="check --file"
         ) from error
     if not text.startswith(_HEAD):
         return ask(catalog, text, parameters)
