@@ -31,6 +31,7 @@ class Sizes(NamedTuple):
     trials: int
     short: int
     long: int
+    reports: int
     small_files: int
     large: Sweep
 
@@ -45,6 +46,7 @@ FULL = Sizes(
     trials=1_000,
     short=2_520,
     long=8_313,
+    reports=100,
     small_files=shapes.MANY_FILES,
     large=shapes.LARGE,
 )
@@ -58,6 +60,7 @@ SMALL = Sizes(
     trials=20,
     short=320,
     long=500,
+    reports=3,
     small_files=200,
     large=Sweep(10, 5, 400),
 )
@@ -73,7 +76,7 @@ def suite(sizes: Sizes) -> list[Benchmark]:
         *appends.benchmarks(records=sizes.records),
         *replays.benchmarks(sizes.replays),
         *numbers.benchmarks(trials=sizes.trials, short=sizes.short, long=sizes.long),
-        pages.benchmark(),
+        *pages.benchmarks(reports=sizes.reports),
         imports.benchmark(),
         *scaling.benchmarks(files=sizes.small_files, sweep=sizes.signals, large=sizes.large),
     ]
