@@ -81,12 +81,12 @@ def page(measured: Sequence[Measured], *, machine: str, minutes: float) -> str:
 def section(measured: Measured) -> str:
     """Return one benchmark: its shape, a row for each way, and its targets."""
     benchmark, figures, amounts = measured
-    through = ", ".join(f"{number:,.0f} {unit}" for unit, number in amounts.items())
+    through = ", ".join([benchmark.shape, *(f"{number:,.0f} {unit}" for unit, number in amounts.items())])
     rates = "".join(f" {unit}/s |" for unit in amounts)
     lines = [
         f"## {benchmark.id} · {benchmark.work}",
         "",
-        f"{benchmark.shape}: {through}; {benchmark.cache}.",
+        f"{through}; {benchmark.cache}.",
         "",
         f"| way | median | rounds | from – to |{rates} memory |",
         "|---|---:|---:|---:|" + "---:|" * (len(amounts) + 1),

@@ -127,7 +127,7 @@ def test_a_section_states_shape_cache_spread_and_how_far_off_a_target_is():
     ways = (Way("workspace_kit", "ours", slow), Way("peer", "peer", slow), Way("floor", "floor", slow))
     told = benchmark(*ways, targets=(times_as_quick(10, "peer"), seconds(1)))
     text = section(Measured(told, FIGURES, {"files": 10.0}))
-    assert "shape: 10 files; warm." in text
+    assert "shape, 10 files; warm." in text
     assert "| **workspace_kit** | 200 ms | 3 | 100 ms – 300 ms | 50 | 300 MB |" in text
     assert "- ≥ 10x as quick as peer: 5 x, **missed**, 2.0 times off" in text
     assert text.endswith("- ≤ 1 s: 0.2 s, met\n")
