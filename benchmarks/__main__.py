@@ -22,11 +22,13 @@ def main() -> None:
     """Time the package beside its peers, once all gave equal answers."""
     asked = _arguments()
     chosen = [each for each in suite(SMALL if asked.small else FULL) if not asked.ids or each.id in asked.ids]
-    begun, machine = time.perf_counter(), described()
-    measured = list(_measured(chosen, scratch=asked.scratch))
     if asked.ids or asked.small:
-        sys.stdout.write("\n".join(section(each) for each in measured))
+        for each in _measured(chosen, scratch=asked.scratch):
+            sys.stdout.write(f"{section(each)}\n")
+            sys.stdout.flush()
     else:
+        begun, machine = time.perf_counter(), described()
+        measured = list(_measured(chosen, scratch=asked.scratch))
         minutes = (time.perf_counter() - begun) / 60
         (HERE / "scaling.svg").write_bytes(draw(scaling(measured)))
         (HERE / "README.md").write_text(page(measured, machine=machine, minutes=minutes))

@@ -11,8 +11,9 @@ from benchmarks import shapes, signals
 from benchmarks.documents import STAT, count_files, forget_mirror, make_settled
 from benchmarks.measure import Benchmark, Figures, Target, Way
 from benchmarks.shapes import Sweep
+from benchmarks.table import SCALED
 
-ID, STREAM_ID = "P14 scaling", "P14 memory"
+STREAMED = "P14 memory"
 COLD, MIRRORED = "workspace_kit, cold", "workspace_kit, mirrored"
 PARTS = (100, 10, 1)
 
@@ -29,7 +30,7 @@ def benchmarks(*, files: int, sweep: Sweep, large: Sweep) -> list[Benchmark]:
 
 def _of_files(files: int) -> Benchmark:
     return Benchmark(
-        ID,
+        SCALED,
         f"{files:,} small files: count signals and documents",
         "half performance documents, half signal files of five lines, in one workspace",
         "files in the page cache",
@@ -45,7 +46,7 @@ def _of_files(files: int) -> Benchmark:
 
 def _of_bytes(sweep: Sweep) -> Benchmark:
     return Benchmark(
-        ID,
+        SCALED,
         f"{sweep.lines:,} signals: an aggregate",
         f"{sweep}",
         "files in the page cache",
@@ -104,7 +105,7 @@ def _stream(large: Sweep) -> Benchmark:
         for part, sweep in (("tenth", tenth), ("whole", large))
     ]
     return Benchmark(
-        STREAM_ID,
+        STREAMED,
         "a large workspace as a stream, and a tenth of it",
         f"{large}",
         "files in the page cache; the mirror is built anew for the first step",

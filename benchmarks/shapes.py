@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -77,9 +78,9 @@ def signal_lines(rows: pl.DataFrame) -> bytes:
     return ("\n".join(rows.select(line).to_series()) + "\n").encode()
 
 
-def documents(trials: int) -> Iterator[dict[str, object]]:
-    """Performance documents as the description shows them, about 400 bytes each."""
-    random = np.random.default_rng(trials)
+def documents(trials: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """Performance documents as the description shows them, about 350 bytes each."""
+    random = np.random.default_rng(seed)
     for trial, (total, sharpe, fall, wins) in enumerate(random.normal(size=(trials, 4)).tolist()):
         yield {
             "trial_id": f"trial_{trial}",
@@ -95,17 +96,17 @@ def documents(trials: int) -> Iterator[dict[str, object]]:
         }
 
 
-def write_documents(folder: Path, trials: int) -> None:
+def write_documents(folder: Path, *, trials: int, seed: int = 0) -> None:
     """Write ``performance/trial_N.json`` for each trial."""
     (folder / "performance").mkdir(parents=True, exist_ok=True)
-    for document in documents(trials):
+    for document in documents(trials, seed=seed):
         text = json.dumps(document, indent=2)
         (folder / "performance" / f"{document['trial_id']}.json").write_text(text)
 
 
 def write_small_files(folder: Path, files: int) -> None:
     """Write half as many trials as files, each a performance document and five signals."""
-    write_documents(folder, files // 2)
+    write_documents(folder, trials=files // 2)
     write_signals(folder, Sweep(files // 2, 5, 1))
 
 

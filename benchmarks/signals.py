@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def benchmarks(sweep: Sweep) -> list[Benchmark]:
             ),
             count,
             (a_part_of_all(),),
-            before=append_some,
+            before=partial(append_some, lines=max(sweep.symbols * sweep.bars // 100, 1)),
         ),
     ]
 
@@ -113,12 +114,13 @@ def amounts(folder: Path, *, sweep: Sweep) -> Mapping[str, float]:
     return {"files": files, "MB": megabytes, "lines": sweep.lines}
 
 
-def append_some(folder: Path) -> None:
-    """Append the first hundredth of its lines to each file once more."""
+def append_some(folder: Path, *, lines: int) -> None:
+    """Append the first lines of each file once more."""
     for path in (folder / "workflow_1" / "signals").glob("*.jsonl"):
-        lines = path.read_bytes().splitlines(keepends=True)
+        with path.open("rb") as file:
+            again = b"".join(islice(file, lines))
         with path.open("ab") as file:
-            file.write(b"".join(lines[: max(len(lines) // 100, 1)]))
+            file.write(again)
 
 
 # Into columns.

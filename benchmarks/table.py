@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.measure import MEGABYTE, ROUNDS, Benchmark, Figure, Figures, Target, Way
-from benchmarks.scaling import ID as SCALING_ID
 
+# Benchmarks of this name differ in nothing but size.
+SCALED = "P14 scaling"
 HEAD = """# Benchmarks
 
 What the package costs beside its peers. Every way runs in a process of its own, in turns with the others,
@@ -60,7 +61,7 @@ def scaling(measured: Sequence[Measured]) -> list[Line]:
     """Return a line for each way of those benchmarks that differ in nothing but size."""
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for benchmark, figures, amounts in measured:
-        if benchmark.id == SCALING_ID:
+        if benchmark.id == SCALED:
             unit, size = next(iter(amounts.items()))
             for way in benchmark.ways:
                 found.setdefault((unit, way.name), []).append((size, figures[way.name].median))
@@ -80,12 +81,12 @@ def page(measured: Sequence[Measured], *, machine: str, minutes: float) -> str:
 def section(measured: Measured) -> str:
     """Return one benchmark: its shape, a row for each way, and its targets."""
     benchmark, figures, amounts = measured
-    through = ", ".join(f"{number:,.0f} {unit}" for unit, number in amounts.items())
+    through = ", ".join([benchmark.shape, *(f"{number:,.0f} {unit}" for unit, number in amounts.items())])
     rates = "".join(f" {unit}/s |" for unit in amounts)
     lines = [
         f"## {benchmark.id} · {benchmark.work}",
         "",
-        f"{benchmark.shape}: {through}; {benchmark.cache}.",
+        f"{through}; {benchmark.cache}.",
         "",
         f"| way | median | rounds | from – to |{rates} memory |",
         "|---|---:|---:|---:|" + "---:|" * (len(amounts) + 1),

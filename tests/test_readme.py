@@ -234,13 +234,3 @@ def test_the_links_of_the_readme_lead_somewhere():
     assert set(re.findall(r"\]\(#(.*?)\)", README)) <= anchors
     here = Path(__file__).parents[1]
     assert [place for place in re.findall(r"\]\(([^#h].*?)\)", README) if not (here / place).exists()] == []
-
-
-def test_importing_the_package_loads_no_engine():
-    import subprocess
-    import sys
-
-    engines = ("polars", "duckdb", "matplotlib")
-    script = f"import sys, workspace_kit; print([name for name in {engines} if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert result.stdout == "[]\n"

@@ -366,6 +366,42 @@ def test_records_of_many_processes_are_neither_lost_doubled_nor_mixed(tmp_path: 
     assert len(lines) == 2000
 
 
+@pytest.mark.parametrize(
+    ("left", "found"),
+    [
+        (b"one\ntorn", b"one\ntorn\ntwo\n"),
+        (b"one\nother\n", b"one\nother\ntwo\n"),
+        (b"on", b"on\ntwo\n"),
+        (b"", b"two\n"),
+    ],
+)
+def test_what_others_left_at_the_end_of_a_file_kept_open_is_seen(
+    left: bytes, found: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "f"
+    storage.append(path, b"one\n", sync=False)
+    with path.open("r+b") as file:
+        file.truncate(len(left))
+        file.write(left)
+    storage.append(path, b"two\n", sync=False)
+    assert path.read_bytes() == found
+
+
+def test_what_has_to_hold_of_a_place_is_asked_when_a_file_is_opened_and_not_before_each_record(
+    tmp_path: Path,
+) -> None:
+    asked: list[Path] = []
+    for number in range(3):
+        storage.append(tmp_path / "f", b"x\n", sync=False, opening=asked.append)
+        if number == 1:
+            storage.rename(tmp_path / "f", tmp_path / "aside")
+    assert asked == [tmp_path / "f"] * 2
+    refuse = raising(iter([Killed()]))
+    with pytest.raises(Killed):
+        storage.append(tmp_path / "g", b"x\n", sync=False, opening=lambda path: refuse("open", path))
+    assert sorted(everything(tmp_path)) == ["aside", "f"]
+
+
 def test_a_file_renamed_under_a_writer_waiting_for_it_gets_nothing_more(tmp_path: Path) -> None:
     path, aside = tmp_path / "f", tmp_path / "aside"
     storage.append(path, b"one\n", sync=False)

@@ -17,12 +17,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from workspace_kit.errors import StorageError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Watcher = Callable[[str, Path], None]
 TEMPORARY_SUFFIX = ".tmp"
@@ -34,7 +35,20 @@ _TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}" + re.escape(TEMPORARY_SUFFIX
 _APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 _watchers: list[Watcher] = []
 _turn = threading.Lock()
-_kept: OrderedDict[str, int] = OrderedDict()
+_kept: "OrderedDict[str, _Kept]" = OrderedDict()
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A descriptor for appending, the file it is of, and where our last whole record in it ends."""
+
+    descriptor: int
+    file: tuple[int, int]
+    end: int = 0
+
+
+def _trust(_path: Path) -> None:
+    """Check nothing."""
 
 
 @contextmanager
@@ -101,16 +115,13 @@ def create_in_parts(path: Path, parts: Iterable[bytes], *, sync: bool) -> None:
         sync_folder(path.parent)
 
 
-def _trust(_written: Path) -> None:
-    """Check nothing: the bytes were in memory a moment ago."""
-
-
-def append(path: Path, records: bytes, *, sync: bool) -> None:
+def append(path: Path, records: bytes, *, sync: bool, opening: Callable[[Path], None] = _trust) -> None:
     """Add whole records, each ending in a newline, behind those already committed.
 
     Threads and processes of one machine may append to the same file at once: a lock on the file orders
     them, and the kernel lets go of it when its holder dies. After a torn record the next batch begins on
-    a line of its own.
+    a line of its own. The file stays open for the next batch: ``opening`` is told whenever it has to be
+    opened, and what it raises keeps it closed.
 
     Raises
     ------
@@ -122,10 +133,10 @@ def append(path: Path, records: bytes, *, sync: bool) -> None:
             str(path), found="a record without a newline", expected="whole lines", remedy="end it with \\n"
         )
     with _turn:
-        descriptor, size = _locked_descriptor(path)
+        kept, size = _locked(path, opening)
         try:
-            _append(descriptor, path, records, size=size, sync=sync)
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            _append(kept, path, records, size=size, sync=sync)
+            fcntl.flock(kept.descriptor, fcntl.LOCK_UN)
         except BaseException:
             _close_kept(str(path))
             raise
@@ -137,7 +148,7 @@ def append(path: Path, records: bytes, *, sync: bool) -> None:
 def appending(path: Path) -> Iterator[None]:
     """Keep all others from appending to a file; those who wait will find what takes its name meanwhile."""
     with _turn:
-        _locked_descriptor(path)
+        _locked(path, _trust)
         try:
             yield
         finally:
@@ -232,12 +243,12 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def _operate(operation: str, path: Path, call: Callable[[], T]) -> T:
+def _operate(operation: str, path: Path, call: Callable[P, T], *arguments: P.args, **choices: P.kwargs) -> T:
     """Carry out one change of the disk, or say which one was refused where."""
     try:
         for watcher in _watchers:
             watcher(operation, path)
-        return call()
+        return call(*arguments, **choices)
     except OSError as error:
         raise _refusal(operation, path, error) from error
 
@@ -297,64 +308,76 @@ def _discard(temporary: Path) -> None:
 
 
 def _write_all(descriptor: int, path: Path, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[_operate("write", path, partial(os.write, descriptor, view)) :]
+    while data:
+        data = data[_operate("write", path, os.write, descriptor, data) :]
 
 
-def _append(descriptor: int, path: Path, records: bytes, *, size: int, sync: bool) -> None:
-    start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
+def _append(kept: _Kept, path: Path, records: bytes, *, size: int, sync: bool) -> None:
+    # Where the file ends as we left it, it ends in a newline.
+    torn = size not in {0, kept.end} and os.pread(kept.descriptor, 1, size - 1) != b"\n"
+    start = size + torn
     try:
-        _write_all(descriptor, path, start + records)
+        _write_all(kept.descriptor, path, b"\n" + records if torn else records)
     except StorageError as error:
-        written = os.fstat(descriptor).st_size - size - len(start)
+        written = os.fstat(kept.descriptor).st_size - start
         committed, all_of_them = records[: max(written, 0)].count(b"\n"), records.count(b"\n")
         error.found += f"; {committed} of {all_of_them} records are committed"
         raise
+    kept.end = start + len(records)
     if sync:
-        _operate("fsync", path, lambda: os.fsync(descriptor))
+        _operate("fsync", path, os.fsync, kept.descriptor)
 
 
-def _locked_descriptor(path: Path) -> tuple[int, int]:
-    """Return a descriptor for appending, under its own lock and still that file's, and the file's size."""
+def _locked(path: Path, opening: Callable[[Path], None]) -> tuple[_Kept, int]:
+    """Return what is kept for appending, under its own lock and still that file's, and the file's size."""
     name = str(path)
     while True:
-        descriptor = _kept.get(name)
-        if descriptor is None:
-            descriptor = _operate("open", path, partial(os.open, path, _APPENDING, 0o666))
-            _kept[name] = descriptor
-            if len(_kept) > MOST_KEPT:
-                _close_kept(next(iter(_kept)))
+        kept = _kept.get(name) or _open_to_keep(path, opening)
         _kept.move_to_end(name)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            ours = os.fstat(descriptor)
-            if _lies_at(name, ours):
-                return descriptor, ours.st_size
+            fcntl.flock(kept.descriptor, fcntl.LOCK_EX)
+            there = os.lstat(name)
+            if (there.st_dev, there.st_ino) == kept.file:
+                return kept, there.st_size
+        except FileNotFoundError:
+            pass
         except OSError as error:
             _close_kept(name)
             raise _refusal("lock", path, error) from error
         except BaseException:
             _close_kept(name)
             raise
+        # Another file has taken the name since this one was opened.
         _close_kept(name)
 
 
-def _lies_at(name: str, ours: os.stat_result) -> bool:
-    """Whether the name still means this file; another may have taken it since it was opened."""
-    if not stat.S_ISREG(ours.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")
+def _open_to_keep(path: Path, opening: Callable[[Path], None]) -> _Kept:
+    """Open a regular file for appending; beyond `MOST_KEPT` the one unused for longest is closed."""
+    opening(path)
+    descriptor = _operate("open", path, os.open, path, _APPENDING, 0o666)
     try:
-        there = os.lstat(name)
-    except FileNotFoundError:
-        return False
-    return (there.st_ino, there.st_dev) == (ours.st_ino, ours.st_dev)
+        with _refusals("lock", path):
+            file = _regular(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if len(_kept) >= MOST_KEPT:
+        _close_kept(next(iter(_kept)))
+    kept = _kept[str(path)] = _Kept(descriptor, file)
+    return kept
+
+
+def _regular(status: os.stat_result) -> tuple[int, int]:
+    """Return the identity of a regular file; nothing else is appended to."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return status.st_dev, status.st_ino
 
 
 def _close_kept(name: str) -> None:
     """Close a descriptor, which also lets go of its lock."""
     with suppress(OSError):
-        os.close(_kept.pop(name))
+        os.close(_kept.pop(name).descriptor)
 
 
 def _forget_kept() -> None:

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Literal, TextIO
+from functools import reduce
+from typing import TYPE_CHECKING, Literal, TextIO
 
-import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
@@ -24,6 +24,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+if TYPE_CHECKING:
+    # Help and errors are words: they wait for no columns.
+    import polars as pl
+
 Format = Literal["table", "csv", "json", "parquet"]
 _UNBOUNDED = 10_000
 
@@ -33,7 +37,7 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
-def write_rows(rows: pl.DataFrame, form: Format) -> None:
+def write_rows(rows: "pl.DataFrame", form: Format) -> None:
     """Write a frame to standard output; as a table it fits the terminal, otherwise nothing is left out."""
     if form == "table":
         _console(sys.stdout).print(_table(rows))
@@ -57,7 +61,7 @@ def remark(text: str) -> None:
     sys.stderr.write(printable(text) + "\n")
 
 
-def write_frames(frames: Iterable[pl.DataFrame], form: Format) -> None:
+def write_frames(frames: "Iterable[pl.DataFrame]", form: Format) -> None:
     """Write the frames of one answer to standard output, each as it comes; only a table holds them all."""
     if form == "csv":
         for number, frame in enumerate(frames):
@@ -69,7 +73,7 @@ def write_frames(frames: Iterable[pl.DataFrame], form: Format) -> None:
             sys.stdout.write("," + more)
         sys.stdout.write("]\n")
     else:
-        write_rows(pl.concat(frames), form)
+        write_rows(reduce(lambda above, below: above.vstack(below), frames), form)
 
 
 @contextmanager
@@ -147,7 +151,7 @@ def _console(file: TextIO) -> Console:
     return Console(file=file, width=None if file.isatty() else _UNBOUNDED, highlight=False)
 
 
-def _table(rows: pl.DataFrame) -> Table:
+def _table(rows: "pl.DataFrame") -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, type_ in rows.schema.items():
         table.add_column(

@@ -1,28 +1,34 @@
 import datetime as dt
 import hashlib
 import json
+import math
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged, NameInvalid, SchemaMismatch, StorageError
 from workspace_kit.layout import names
+from workspace_kit.layout.lines import FIELDS
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import document_of, log_of, signals_of
 from workspace_kit.layout.writer import (
     SignalWriter,
     log_event,
+    plain_line,
     write_document,
     write_file,
     write_signal_file,
     write_table,
 )
-from workspace_kit.schema import STRATEGY_SIGNALS
+from workspace_kit.schema import ACTIONS, STRATEGY_SIGNALS
 
 NOW = dt.datetime(2024, 1, 15, 14, 30)
 SIGNAL = {
@@ -87,6 +93,68 @@ def test_a_time_that_names_no_instant_there_is_not_written(written: str, workspa
         "correct it, or write its offset"
     )
     assert list((workspace.path / "signals").iterdir()) == []
+
+
+SPELLINGS = (
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dt%H:%M:%Sz",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d",
+    "%G-W%V-%uT%H:%M:%S",
+    "%Y-%m-31T%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S.5",
+    "%Y-%m-%dT%H:%M:%S+02:00",
+)
+moments = st.datetimes(
+    dt.datetime(900, 1, 1), dt.datetime(2200, 1, 1), timezones=st.sampled_from([None, dt.UTC])
+)
+unusual_times = st.builds(lambda moment, form: moment.strftime(form), moments, st.sampled_from(SPELLINGS))
+words = st.text(max_size=4) | st.sampled_from(
+    ["AAPL", "BRK.B", "^GSPC", 'a"b', "a\\b", "\x7f", "\u2028", "x" * 129]
+)
+strengths = st.floats(0, 1) | st.sampled_from([0, 1, -0.0, 1e-5, 5e-324, math.nan, 2, True, None, "1"])
+
+
+actions = st.sampled_from([*ACTIONS, "buy", None])
+signals = st.tuples(moments | unusual_times, words, actions, strengths, words).map(
+    lambda values: dict(zip(FIELDS, values, strict=True))
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(signals, st.booleans())
+def test_a_signal_written_the_short_way_is_written_as_the_long_way_would(
+    signal: dict[str, object], is_utc: bool
+) -> None:
+    line = plain_line(signal, is_utc=is_utc)
+    if line is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            SignalWriter(Path(folder)).write_signal(0, {**signal, "more": 1})
+            [long_way] = (Path(folder) / "signals" / "trial_0.jsonl").read_bytes().splitlines(keepends=True)
+        assert line == long_way.replace(b',"more":1', b"")
+
+
+@pytest.mark.parametrize(
+    "time", [SIGNAL["timestamp"], f"{SIGNAL['timestamp']}Z", NOW, NOW.replace(tzinfo=dt.UTC)]
+)
+@pytest.mark.parametrize("strength", [0, 1, 0.0, 1.0, 0.8, 1e-5])
+def test_the_usual_signal_takes_the_short_way(time: object, strength: float) -> None:
+    assert plain_line({**SIGNAL, "timestamp": time, "strength": strength}, is_utc=True)
+
+
+def test_a_time_without_an_offset_takes_it_only_where_the_zone_is_utc() -> None:
+    assert plain_line(SIGNAL, is_utc=False) is None
+    assert plain_line({**SIGNAL, "timestamp": f"{SIGNAL['timestamp']}Z"}, is_utc=False)
+
+
+def test_a_record_more_asks_the_disk_for_nothing_but_itself(workspace: Workspace) -> None:
+    writer, seen = SignalWriter(workspace.path), []
+    with storage.watch_operations(lambda operation, path: seen.append(operation)):
+        for _ in range(3):
+            writer.write_signal(0, SIGNAL)
+    assert seen == ["open", "write", "write", "write"]
 
 
 def test_signals_written_one_by_one_and_as_a_frame_are_read_alike(workspace: Workspace) -> None:

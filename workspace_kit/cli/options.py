@@ -21,7 +21,7 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Processes; all cores b
 ROOT = Path("results")
 
 
-def watching(*, quiet: bool) -> flows.Reporter:
+def watching(*, quiet: bool) -> "flows.Reporter":
     """Return what shows progress: nothing where it is not wanted."""
     return flows.silent if quiet else terminal.progress_bar
 

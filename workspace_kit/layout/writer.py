@@ -2,8 +2,9 @@
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,15 @@ from workspace_kit.config import DEFAULT_DURABILITY, Durability
 from workspace_kit.errors import SchemaMismatch, StorageError
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document, encode_json, encode_table
-from workspace_kit.layout.lines import encode_signal, encode_signals
+from workspace_kit.layout.lines import FIELDS, encode_signal, encode_signals
 from workspace_kit.layout.names import FileKind, Workspace
 from workspace_kit.layout.reader import log_of, zone_of
 from workspace_kit.layout.zones import Zone
+from workspace_kit.schema import ACTIONS
+
+_NUMBERS = frozenset({float, int})
+_PLAIN_TIME = re.compile(r"(?:1\d|20)\d\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ?", re.ASCII)
+_PLAIN_TEXT = re.compile(r"[ !#-\[\]-~]{1,128}")
 
 
 class SignalWriter:
@@ -30,6 +36,7 @@ class SignalWriter:
     def __init__(self, workspace: Path, *, durability: Durability = DEFAULT_DURABILITY) -> None:
         self.workspace = Path(workspace)
         self.durability = durability
+        self._paths: dict[int | str, Path] = {}
 
     def write_signal(self, trial_id: int | str, signal: Mapping[str, object]) -> None:
         """Append one signal; when this returns the signal is committed.
@@ -40,7 +47,8 @@ class SignalWriter:
             The signal was not written.
         """
         path = self._path(trial_id)
-        self._append(path, encode_signal(self._in_utc(signal), where=str(path)))
+        line = plain_line(signal, is_utc=self._zone.timezone == "UTC")
+        self._append(path, line or encode_signal(self._in_utc(signal), where=str(path)))
 
     def write_signals(self, trial_id: int | str, signals: pl.DataFrame, *, strategy: str) -> None:
         """Append a frame of signals (`schema.STRATEGY_SIGNALS`) in one step."""
@@ -70,11 +78,58 @@ class SignalWriter:
         return {**signal, "timestamp": clock.text(instant)}
 
     def _path(self, trial_id: int | str) -> Path:
-        return _inside(names.SIGNALS.path(self.workspace, names.trial_id(trial_id)))
+        path = self._paths.get(trial_id)
+        if path is None:
+            path = self._paths[trial_id] = names.SIGNALS.path(self.workspace, names.trial_id(trial_id))
+        return path
 
     def _append(self, path: Path, records: bytes) -> None:
-        storage.make_folder(path.parent)
-        storage.append(path, records, sync=self.durability == "always")
+        storage.append(path, records, sync=self.durability == "always", opening=_make_place)
+
+
+def plain_line(signal: Mapping[str, object], *, is_utc: bool) -> bytes | None:
+    """Write a signal as `encode_signal` does, at a fraction of its cost, or return null where it is unusual.
+
+    Usual is a dictionary of the five fields in order, whose texts need no escape and whose time is to the
+    second and in UTC: written so, an instant, or without an offset where ``is_utc``.
+    """
+    if type(signal) is not dict or tuple(signal) != FIELDS:
+        return None
+    time, symbol, action, strength, strategy = signal.values()
+    if type(strength) not in _NUMBERS or not 0 <= strength <= 1 or action not in ACTIONS:
+        return None
+    written = clock.text(time) if type(time) is dt.datetime else time
+    if not (type(written) is type(symbol) is type(action) is type(strategy) is str):
+        return None
+    instant = _plain_instant(written, is_utc)
+    if not instant or not _needs_no_escape(symbol) or not _needs_no_escape(strategy):
+        return None
+    return (
+        f'{{"timestamp":"{instant}","symbol":"{symbol}","action":"{action}",'
+        f'"strength":{strength!r},"strategy":"{strategy}"}}\n'
+    ).encode()
+
+
+# Symbols and strategies are few, and so are the instants that a sweep is at.
+@lru_cache(maxsize=1024)
+def _needs_no_escape(text: str) -> bool:
+    return _PLAIN_TEXT.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def _plain_instant(written: str, is_utc: bool) -> str | None:
+    """Return a time to the second with its ``Z``, null where it has another form or names no day."""
+    if not _PLAIN_TIME.fullmatch(written) or not (is_utc or written[-1] == "Z"):
+        return None
+    try:
+        dt.datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return written if written[-1] == "Z" else f"{written}Z"
+
+
+def _make_place(path: Path) -> None:
+    storage.make_folder(_inside(path).parent)
 
 
 def write_signal_file(
