@@ -25,14 +25,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from workspace_kit.shown import printable
+
 Format = Literal["table", "csv", "json", "parquet"]
 _UNBOUNDED = 10_000
 _WIDEST, _GAP = 40, 3
-
-
-def printable(text: str) -> str:
-    """Return the text with control, escape and bidirectional characters spelled out."""
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def write_rows(rows: pl.DataFrame, form: Format) -> None:
