@@ -2,10 +2,14 @@
 
 import json
 import shutil
+from importlib.metadata import version
 
 import pytest
 
+from workspace_kit.cli import app
 from workspace_kit.workflow_file import example_text
+
+NAMES = [each.name for each in app.registered_commands]
 
 
 def written(folder, text: str):
@@ -48,6 +52,17 @@ def test_a_workflow_that_cannot_be_meant_is_one_line_and_writes_nothing(
     assert err.count("\n") == 1
     assert message in err
     assert not (tmp_path / "results").exists()
+
+
+def test_list_shows_what_a_person_compares_and_csv_leaves_nothing_out(command, tmp_path, small):
+    shutil.copytree(small, tmp_path / "results" / small.name)
+    heads, _, row = [line for line in command("list")[1].splitlines() if line.strip()]
+    assert heads.split() == [
+        *("workspace", "name", "state", "trials", "candidate", "train", "select", "test"),
+        *("dsr", "pbo", "faults"),
+    ]
+    assert row.split()[:4] == [small.name, "trend-and-reversal", "complete", "8"]
+    assert "select_sharpe_ratio" in command("list", "--format", "csv")[1]
 
 
 def test_a_workspace_id_that_leads_elsewhere_is_refused(command):
@@ -103,11 +118,43 @@ def test_an_unknown_option_is_a_usage_error(command):
     assert command("run", "--nonsense")[0] == 2
 
 
-@pytest.mark.parametrize("name", ["run", "init", "list", "show", "sql", "report"])
-def test_every_command_explains_itself_with_an_example(command, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_explains_itself_with_an_example_of_itself(command, name):
     code, out, _ = command(name, "--help")
     assert code == 0
-    assert "Example:" in out
+    assert f"Example: workspace-kit {name}" in out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_but_a_terminal_is_coloured(command, name):
+    _, out, err = command(name, "--help")
+    assert "\x1b" not in out + err
+
+
+def test_the_version_is_that_of_the_package(command):
+    assert command("--version") == (0, f"workspace-kit {version('workspace-kit')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        ("show workflow_", ["workflow_1", "workflow_2"]),
+        ("compare other workflow_2", ["workflow_2"]),
+        ("clean workflow_1 o", ["other"]),
+        ("report --results elsewhere ", ["away"]),
+        ("restore ", ["put_away"]),
+        ("show nothing", []),
+    ],
+)
+def test_the_shell_completes_ids_of_workspaces(command, monkeypatch, tmp_path, words, known):
+    for path in ("results/workflow_1", "results/workflow_2", "results/other", "elsewhere/away"):
+        (tmp_path / path / "signals").mkdir(parents=True)
+    (tmp_path / "results" / "archive").mkdir()
+    (tmp_path / "results" / "archive" / "put_away.tar.zst").touch()
+    monkeypatch.setenv("_WORKSPACE_KIT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"workspace-kit {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" "))))
+    assert command()[1].split() == known
 
 
 def test_show_and_report_tell_the_verdict(command, tmp_path, example):
@@ -136,7 +183,10 @@ periods: {train: [2020-01-01, 2020-06-30], select: [2020-07-01, 2020-09-30], tes
 strategies: [{name: alternate, function: 'mine:alternate', parameters: {every: [2, 3, 5]}}]
 """
     code, out, err = command("run", written(tmp_path, text), "--id", "own", "--workers", "1")
-    assert (code, out, err) == (0, "Report: results/own/visualizations/report.html\n", "")
+    assert (code, err) == (0, "")
+    verdict, report = out.splitlines()
+    assert verdict.startswith("Winner ensemble_trial_")
+    assert report == "Report: results/own/visualizations/report.html"
     query = "select trial_id, status from performance where kind = 'trial' and period = 'train'"
     answer = json.loads(command("sql", query, "--format", "json")[1])
     assert answer == [{"trial_id": f"trial_{number}", "status": "ok"} for number in range(3)]

@@ -58,7 +58,8 @@ def test_a_run_that_ends_after_phase_3_is_fine_and_says_so(command, tmp_path):
     (tmp_path / "taken.yaml").write_text(f"{RULES}\ndiscovery: {{from: [workflow_123]}}\n")
     code, out, err = command("run", "taken.yaml", "--id", "mine", "--workers", "1")
     assert (code, err) == (0, "")
-    report, ended = out.splitlines()
+    verdict, report, ended = out.splitlines()
+    assert verdict.startswith("Winner ")
     assert report == "Report: results/mine/visualizations/report.html"
     assert ended.startswith("Ended after phase 3: no signal in the test period of trial_")
     assert not (tmp_path / "results" / "mine" / "performance" / "validation_results.json").exists()

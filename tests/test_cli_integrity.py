@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from workspace_kit.flows import open_workspace
+from workspace_kit.flows.pages import verdict_of
 from workspace_kit.layout.chain import sealed
 
 
@@ -82,10 +84,12 @@ def test_what_did_not_change_cannot_be_accepted(command, copy, path, code, messa
     assert message in err
 
 
-def test_resume_of_a_complete_workspace_says_where_the_report_is(command, copy):
+def test_resume_of_a_complete_workspace_tells_the_verdict_and_where_the_report_is(command, copy):
     code, out, err = command("resume", copy.name, "--workers", "1", "--quiet")
     assert (code, err) == (0, "")
-    assert out == f"Report: results/{copy.name}/visualizations/report.html\n"
+    assert (
+        out == f"{verdict_of(open_workspace(copy))}\nReport: results/{copy.name}/visualizations/report.html\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["resume", "verify", "accept"])

@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
 
 from workspace_kit import terminal
 
@@ -81,6 +83,51 @@ def test_csv_and_json_leave_nothing_out(capfd) -> None:
 def test_parquet_is_the_same_frame(capfdbinary) -> None:
     terminal.write_rows(ROWS, "parquet")
     assert pl.read_parquet(capfdbinary.readouterr().out).equals(ROWS)
+
+
+WIDE = {name: pl.String() for name in ("workspace", "name", "note")} | {"trials": pl.Int64()}
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(*[st.text("ab漢\n\u202e", max_size=60)] * 3, st.integers(0, 10**9)), max_size=4),
+    st.integers(30, 120),
+)
+def test_no_table_is_wider_than_its_terminal(rows, width) -> None:
+    screen = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal, "_console", lambda _: Console(file=screen, width=width, highlight=False))
+        terminal.write_rows(pl.DataFrame(rows, schema=WIDE, orient="row"), "table")
+    assert all(cell_len(line) <= width for line in screen.getvalue().splitlines())
+
+
+def on_a_terminal_of(width: int, rows: pl.DataFrame, capfd, monkeypatch) -> tuple[str, str]:
+    monkeypatch.setattr(terminal, "_console", lambda file: Console(file=file, width=width, highlight=False))
+    terminal.write_rows(rows, "table")
+    return capfd.readouterr()
+
+
+def test_columns_that_do_not_fit_are_left_out_whole_and_named(capfd, monkeypatch) -> None:
+    rows = pl.DataFrame([("w" * 30, "n" * 30, "x", 1)] * 2, schema=WIDE, orient="row")
+    out, err = on_a_terminal_of(70, rows, capfd, monkeypatch)
+    assert out.split()[:2] == ["workspace", "name"]
+    assert out.count("n" * 30) == 2
+    assert err == "2 column(s) do not fit: note, trials; `| less -S` shows all.\n"
+
+
+def test_a_single_row_too_wide_is_written_a_line_per_column(capfd, monkeypatch) -> None:
+    rows = pl.DataFrame([("w" * 30, "n" * 30, "x", 1)], schema=WIDE, orient="row")
+    out, err = on_a_terminal_of(70, rows, capfd, monkeypatch)
+    assert [line.split()[0] for line in out.splitlines()[3:7]] == list(WIDE)
+    assert err == ""
+
+
+def test_a_pipe_is_given_every_column_whole(capfd) -> None:
+    table = written(
+        pl.DataFrame([("w" * 300, "n" * 300, "x", 1)] * 2, schema=WIDE, orient="row"), "table", capfd
+    )
+    assert table.count("n" * 300) == 2
+    assert "trials" in table
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])

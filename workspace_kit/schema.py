@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from workspace_kit.errors import SchemaMismatch
+from workspace_kit.shown import as_html
 
 FORMAT_VERSION = 1
 TIME = pl.Datetime("us")
@@ -120,6 +121,9 @@ class Reading(NamedTuple):
 
     rows: pl.DataFrame
     faults: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 class Batch(NamedTuple):

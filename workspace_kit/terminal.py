@@ -2,13 +2,15 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import reduce
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.progress import (
@@ -24,23 +26,25 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from workspace_kit.shown import printable
+
 if TYPE_CHECKING:
     # Help and errors are words: they wait for no columns.
     import polars as pl
 
 Format = Literal["table", "csv", "json", "parquet"]
 _UNBOUNDED = 10_000
-
-
-def printable(text: str) -> str:
-    """Return the text with control, escape and bidirectional characters spelled out."""
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+_WIDEST, _GAP = 40, 3
 
 
 def write_rows(rows: "pl.DataFrame", form: Format) -> None:
-    """Write a frame to standard output; as a table it fits the terminal, otherwise nothing is left out."""
+    """Write a frame to standard output; as a table it fits the terminal, otherwise nothing is left out.
+
+    A single row too wide for the terminal is written a line per column. Of more rows the columns that fit
+    are written, and those left out are named on standard error.
+    """
     if form == "table":
-        _console(sys.stdout).print(_table(rows))
+        _write_table(rows)
     elif form == "csv":
         sys.stdout.write(rows.write_csv())
     elif form == "json":
@@ -151,14 +155,40 @@ def _console(file: TextIO) -> Console:
     return Console(file=file, width=None if file.isatty() else _UNBOUNDED, highlight=False)
 
 
-def _table(rows: "pl.DataFrame") -> Table:
+def _write_table(rows: "pl.DataFrame") -> None:
+    console = _console(sys.stdout)
+    columns = [[_line(_cell(value)) for value in column] for column in rows.iter_columns()]
+    fitting = _fitting(rows.columns, columns, console.width)
+    left_out = rows.columns[fitting:]
+    if left_out and rows.height == 1:
+        fields = [rows.columns, [cell for (cell,) in columns]]
+        console.print(_table(["column", "value"], fields, numeric=(), widest=None))
+        return
+    widest = None if console.width == _UNBOUNDED else _WIDEST
+    numeric = [name for name, type_ in rows.schema.items() if type_.is_numeric()]
+    console.print(_table(rows.columns[:fitting], columns[:fitting], numeric=numeric, widest=widest))
+    if left_out:
+        remark(f"{len(left_out)} column(s) do not fit: {', '.join(left_out)}; `| less -S` shows all.")
+
+
+def _fitting(names: Sequence[str], columns: Sequence[Sequence[str]], width: int) -> int:
+    """Return how many columns, the first at least, stand side by side within a width."""
+    taken = accumulate(
+        min(max(map(cell_len, [name, *cells])), _WIDEST) + _GAP
+        for name, cells in zip(names, columns, strict=True)
+    )
+    return max(1, sum(each <= width + 1 for each in taken))
+
+
+def _table(
+    names: Sequence[str], columns: Sequence[Iterable[str]], *, numeric: Sequence[str], widest: int | None
+) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, type_ in rows.schema.items():
-        table.add_column(
-            Text(_line(name)), justify="right" if type_.is_numeric() else "left", overflow="fold"
-        )
-    for row in rows.iter_rows():
-        table.add_row(*(Text(_line(_cell(value))) for value in row))
+    for name in names:
+        side: Literal["left", "right"] = "right" if name in numeric else "left"
+        table.add_column(Text(_line(name)), justify=side, overflow="fold", max_width=widest)
+    for cells in zip(*columns, strict=True):
+        table.add_row(*map(Text, cells))
     return table
 
 

@@ -141,7 +141,8 @@ def test_without_signals_in_test_the_run_ends_after_phase_3_and_says_so(tmp_path
     assert not (mine / "checkpoints" / "phase_4_complete.checkpoint").exists()
     assert document(mine, "checkpoints/current_state.json")["phase"] == "phase_3"
     assert events(mine)[-1] == "no validation"
-    report, *told = closing_line(Workspace(mine.parent, mine.name)).splitlines()
+    verdict, report, *told = closing_line(Workspace(mine.parent, mine.name)).splitlines()
+    assert verdict.startswith("Winner ")
     assert report == f"Report: {mine / 'visualizations' / 'report.html'}"
     (line,) = told
     assert line.startswith("Ended after phase 3: no signal in the test period of trial_")

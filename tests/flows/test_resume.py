@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -299,18 +300,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(wk.__file__).parents[1])}
 
 
-def test_ctrl_c_leaves_a_workspace_that_resumes_and_says_how(tiny, tmp_path, epoch):
-    arguments = [*COMMAND, "run", str(tiny), "--results", str(tmp_path), "--id", ID, "--workers", "1"]
+def test_ctrl_c_leaves_a_workspace_that_resumes_by_the_command_it_names(tiny, tmp_path, epoch):
+    root = tmp_path / "my results"
+    arguments = [*COMMAND, "run", str(tiny), "--results", str(root), "--id", ID, "--workers", "1"]
     process = subprocess.Popen(
         arguments, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    marker = tmp_path / ID / "checkpoints" / "phase_1.started"
+    marker = root / ID / "checkpoints" / "phase_1.started"
     deadline = time.monotonic() + 60
     while not marker.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130, message
-    assert f"Go on with: workspace-kit resume {ID} --results {tmp_path}" in message
+    _, _, named = message.partition("Go on with: workspace-kit ")
+    assert named == f"resume {ID} --results '{root}'\n"
     assert "Traceback" not in message
-    assert wk.verify_workspace(ID, tmp_path)["verdict"].is_in(["ok", "may change", "partial output"]).all()
+    assert wk.verify_workspace(ID, root)["verdict"].is_in(["ok", "may change", "partial output"]).all()
+    subprocess.run([*COMMAND, *shlex.split(named)], env=environment(), check=True)
+    assert (root / ID / "visualizations" / "report.html").is_file()

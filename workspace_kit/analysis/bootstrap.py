@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from workspace_kit.shown import as_html
+
 Array = NDArray[np.float64]
 
 BATCH = 128
@@ -25,6 +27,9 @@ class Superiority(NamedTuple):
     lower: float
     consistent: float
     upper: float
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def mean_block(bars: int) -> float:

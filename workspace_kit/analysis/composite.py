@@ -16,6 +16,7 @@ from typing import NamedTuple
 import polars as pl
 
 from workspace_kit.schema import COUNT, METRIC_NAMES, NUMBER, TEXT, natural_order
+from workspace_kit.shown import as_html
 
 _COMPARED = ("trades", *METRIC_NAMES)
 _SIDES = ("strategy", "parameters", "workspace_a", "trial_a", "workspace_b", "trial_b")
@@ -35,6 +36,9 @@ class Counted(NamedTuple):
 
     rows: pl.DataFrame
     conflicts: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 class Matched(NamedTuple):

@@ -14,6 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from workspace_kit.schema import COUNT, NUMBER, natural_order
+from workspace_kit.shown import as_html
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -37,6 +38,9 @@ class Correlations(NamedTuple):
 
     pairs: pl.DataFrame
     matrix: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def correlations(

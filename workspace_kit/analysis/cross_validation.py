@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workspace_kit.errors import ConfigError
+from workspace_kit.shown import as_html
 
 Array = NDArray[np.float64]
 Splits = NDArray[np.int64]
@@ -34,6 +35,9 @@ class Overfitting(NamedTuple):
     logits: Array
     in_sample: Array
     out_of_sample: Array
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def probability_of_overfitting(returns: Array, *, blocks: int, metric: Metric) -> Overfitting:

@@ -16,6 +16,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from workspace_kit.errors import ConfigError, DataError
+from workspace_kit.shown import as_html
 
 Array = NDArray[np.float64]
 Linkage = Literal["single", "complete", "average", "ward"]
@@ -34,6 +35,9 @@ class Weights(NamedTuple):
 
     values: Array
     reason: str | None
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -41,8 +42,19 @@ for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 
 
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        terminal.say(f"workspace-kit {version('workspace-kit')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
+    *,
+    asks_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is."),
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Plain-file workspaces for trading-research sweeps."""

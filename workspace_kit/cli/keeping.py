@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from workspace_kit import flows, terminal
-from workspace_kit.cli.options import ROOT, Results, Shape
+from workspace_kit.cli.options import ROOT, Archived, Held, Results, Shape, known_workspaces
 
 KEEP_DAYS = 7.0
 
 
 def verify(
-    workspace: str,
+    workspace: Held,
     *,
     results: Results = ROOT,
     deep: Annotated[bool, typer.Option("--deep", help="Read every file again.")] = False,
@@ -30,7 +30,7 @@ def verify(
 
 
 def accept(
-    workspace: str,
+    workspace: Held,
     path: Annotated[str, typer.Argument(help="The file, or its name within the workspace.")],
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why it was changed.")],
@@ -46,7 +46,7 @@ def accept(
 
 
 def repair(
-    workspace: str,
+    workspace: Held,
     path: Annotated[
         str | None, typer.Argument(help="One file, such as signals/trial_0.jsonl; all by default.")
     ] = None,
@@ -65,7 +65,7 @@ def repair(
 
 
 def pin(
-    workspace: str,
+    workspace: Held,
     *,
     results: Results = ROOT,
     off: Annotated[bool, typer.Option("--off", help="Allow it to be cleaned up again.")] = False,
@@ -78,7 +78,7 @@ def pin(
     terminal.say(f"{workspace} {'may be cleaned up' if off else 'is pinned'}.")
 
 
-def archive(workspace: str, *, results: Results = ROOT) -> None:
+def archive(workspace: Held, *, results: Results = ROOT) -> None:
     """Put a workspace into one compressed file and remove its folder; it is still listed.
 
     Example: `workspace-kit archive workflow_20260101_120000_1a2b3c4d`
@@ -86,7 +86,7 @@ def archive(workspace: str, *, results: Results = ROOT) -> None:
     terminal.say(f"Archive: {flows.archive_workspace(workspace, results)}")
 
 
-def restore(workspace: str, *, results: Results = ROOT) -> None:
+def restore(workspace: Archived, *, results: Results = ROOT) -> None:
     """Unpack an archived workspace, checked file by file; the archive stays.
 
     Example: `workspace-kit restore workflow_20260101_120000_1a2b3c4d`
@@ -96,7 +96,8 @@ def restore(workspace: str, *, results: Results = ROOT) -> None:
 
 def clean(
     workspaces: Annotated[
-        list[str] | None, typer.Argument(help="These, whatever their age; else by age.")
+        list[str] | None,
+        typer.Argument(help="These, whatever their age; else by age.", autocompletion=known_workspaces),
     ] = None,
     *,
     results: Results = ROOT,

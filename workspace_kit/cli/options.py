@@ -21,6 +21,24 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Processes; all cores b
 ROOT = Path("results")
 
 
+def known_workspaces(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete a workspace's id while it is typed, from the results folder named so far."""
+    root = context.params.get("results") or ROOT
+    return [name for name in flows.workspace_ids(root) if name.startswith(incomplete)]
+
+
+def known_archives(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete the id of an archived workspace."""
+    root = context.params.get("results") or ROOT
+    return [name for name in flows.archive_ids(root) if name.startswith(incomplete)]
+
+
+Archived = Annotated[str, typer.Argument(help="Id of an archived workspace.", autocompletion=known_archives)]
+Held = Annotated[
+    str, typer.Argument(help="Id of a workspace, as `list` has it.", autocompletion=known_workspaces)
+]
+
+
 def watching(*, quiet: bool) -> "flows.Reporter":
     """Return what shows progress: nothing where it is not wanted."""
     return flows.silent if quiet else terminal.progress_bar

@@ -8,12 +8,30 @@ from typing import Annotated
 import typer
 
 from workspace_kit import flows, terminal
-from workspace_kit.cli.options import ROOT, Quiet, Results, Shape, interruptible, watching
+from workspace_kit.cli.options import (
+    ROOT,
+    Held,
+    Quiet,
+    Results,
+    Shape,
+    interruptible,
+    known_workspaces,
+    watching,
+)
 from workspace_kit.errors import UsageError
+
+# What a table has room for, under short heads.
+LISTED = {
+    **{name: name for name in ("workspace", "name", "state", "trials", "candidate")},
+    **{name: f"{name}_sharpe_ratio" for name in ("train", "select", "test")},
+    **{name: name for name in ("dsr", "pbo", "faults")},
+}
 
 
 def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
-    """List the workspaces of a results folder.
+    """List the workspaces of a results folder, archived ones too.
+
+    Train, select and test are Sharpe ratios of what is recommended; other formats than a table tell more.
 
     Example: `workspace-kit list --format csv`
     """
@@ -21,10 +39,10 @@ def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
         rows = catalog.answer("workspace_summary")
     if rows.is_empty():
         terminal.remark(f"No workspace in {results} yet; `workspace-kit run` makes one.")
-    terminal.write_rows(rows, form)
+    terminal.write_rows(rows.select(**LISTED) if form == "table" else rows, form)
 
 
-def show(workspace: str, *, results: Results = ROOT) -> None:
+def show(workspace: Held, *, results: Results = ROOT) -> None:
     """Show one workspace: verdict, candidates on test, parameters per regime, failed trials, faults.
 
     Example: `workspace-kit show workflow_20260101_120000_1a2b3c4d`
@@ -35,7 +53,7 @@ def show(workspace: str, *, results: Results = ROOT) -> None:
             terminal.write_rows(rows, "table")
 
 
-def compare(a: str, b: str, *, results: Results = ROOT, form: Shape = "table") -> None:
+def compare(a: Held, b: Held, *, results: Results = ROOT, form: Shape = "table") -> None:
     """Compare two workspaces: configuration, prices, versions, trials with equal strategy and parameters.
 
     Example: `workspace-kit compare workflow_20260101_120000_1a2b3c4d workflow_20260102_090000_5e6f7a8b`
@@ -129,7 +147,10 @@ def watch(
 
 
 def report(
-    workspace: Annotated[str | None, typer.Argument(help="One workspace; or else --all.")] = None,
+    workspace: Annotated[
+        str | None,
+        typer.Argument(help="One workspace; or else --all.", autocompletion=known_workspaces),
+    ] = None,
     *,
     results: Results = ROOT,
     out: Annotated[Path | None, typer.Option(help="Folder for pages; visualizations/ by default.")] = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from workspace_kit import flows, terminal
-from workspace_kit.cli.options import ROOT, Quiet, Results, Workers, interruptible, watching
+from workspace_kit.cli.options import ROOT, Held, Quiet, Results, Workers, interruptible, watching
 
 
 def init(
@@ -56,7 +56,7 @@ def run(
 
 
 def resume(
-    workspace: str,
+    workspace: Held,
     *,
     results: Results = ROOT,
     start: Annotated[str | None, typer.Option("--from", help="Repeat from this phase on.")] = None,
@@ -91,7 +91,7 @@ def resume(
 
 
 def analyze(
-    workspace: str,
+    workspace: Held,
     *,
     results: Results = ROOT,
     config: Annotated[

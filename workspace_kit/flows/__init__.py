@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from workspace_kit.flows.analyses import analyze as analyze
     from workspace_kit.flows.batch import Batch as Batch
     from workspace_kit.flows.batch import write_reports as write_reports
+    from workspace_kit.flows.catalogs import archive_ids as archive_ids
     from workspace_kit.flows.catalogs import open_catalog as open_catalog
     from workspace_kit.flows.catalogs import reading as reading
+    from workspace_kit.flows.catalogs import workspace_ids as workspace_ids
     from workspace_kit.flows.comparison import compare_workspaces as compare_workspaces
     from workspace_kit.flows.comparison import comparison_told as comparison_told
     from workspace_kit.flows.coordinator import PerformanceReader as PerformanceReader
@@ -68,6 +70,7 @@ _HOME = {
     "WorkspaceManager": "coordinator",
     "accept_change": "integrity",
     "analyze": "analyses",
+    "archive_ids": "catalogs",
     "archive_workspace": "lifecycle",
     "ask": "questions",
     "ask_file": "questions",
@@ -100,6 +103,7 @@ _HOME = {
     "silent": "trip",
     "verdict_counts": "integrity",
     "verify_workspace": "integrity",
+    "workspace_ids": "catalogs",
     "write_example": "housekeeping",
     "write_parquet": "questions",
     "write_report": "pages",

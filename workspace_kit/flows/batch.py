@@ -28,6 +28,7 @@ from workspace_kit.mirror import mirror_folder
 from workspace_kit.report import index_page
 from workspace_kit.report.page import CHART
 from workspace_kit.schema import TEXT
+from workspace_kit.shown import as_html
 
 MADE, KEPT, FAILED = "made", "kept", "failed"
 OUTCOMES = {"workspace": TEXT, "outcome": TEXT, "page": TEXT, "detail": TEXT}
@@ -43,6 +44,9 @@ class Batch:
 
     index: Path
     rows: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def failed(self) -> dict[str, str]:

@@ -73,3 +73,13 @@ def reading(reporter: Reporter) -> Iterator[Progress]:
             seen = done
 
         yield told
+
+
+def workspace_ids(root: Path | str) -> list[str]:
+    """Return the ids of a root's workspaces in order; none where there is no such folder."""
+    return [each.id for each in all_workspaces(Path(root))]
+
+
+def archive_ids(root: Path | str) -> list[str]:
+    """Return the ids of a root's archived workspaces in order."""
+    return archives(Path(root))["workspace"].to_list()

@@ -17,6 +17,7 @@ from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes
 from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import NUMBER, TEXT
+from workspace_kit.shown import as_html
 
 SHOWN = "sharpe_ratio"
 Titled = tuple[str, pl.DataFrame | None]
@@ -40,6 +41,9 @@ class Comparison(NamedTuple):
     versions: pl.DataFrame
     trials: Matched
     faults: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def rows(self) -> pl.DataFrame:

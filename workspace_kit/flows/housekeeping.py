@@ -8,6 +8,7 @@ import polars as pl
 from workspace_kit import storage
 from workspace_kit.errors import UsageError
 from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.flows.origins import content_of
 from workspace_kit.flows.pages import PAGE_KEY, verdict_of
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.validation import NO_VALIDATION
@@ -33,11 +34,17 @@ def write_example(path: Path) -> None:
 
 
 def closing_line(workspace: Workspace) -> str:
-    """Return where the result of a run is to be seen, and why it ended early if it did."""
+    """Return what a run found, what failed in it, where to see it, and why it ended early if it did."""
     page = workspace.file(names.PAGE, PAGE_KEY)
     told = [each["detail"] for each in log_of(workspace) if each["event"] == NO_VALIDATION]
-    place = f"Report: {page}" if page.exists() else f"Workspace: {workspace.path}"
-    return "\n".join([place, *(f"Ended after phase 3: {each}." for each in told[-1:])])
+    failed = content_of(workspace, names.STATE, "current_state").get("failed_trials") or []
+    lines = [
+        verdict_of(workspace),
+        f"{len(failed)} trial(s) failed; why: workspace-kit show {workspace.id}" if failed else "",
+        f"Report: {page}" if page.exists() else f"Workspace: {workspace.path}",
+        *(f"Ended after phase 3: {each}." for each in told[-1:]),
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def overview(root: Path, name: str) -> Iterator[tuple[str, pl.DataFrame | None]]:

@@ -24,6 +24,7 @@ from workspace_kit.layout.trials import complete_trials
 from workspace_kit.layout.verify import ACCEPT_EVENT
 from workspace_kit.layout.writer import log_event
 from workspace_kit.schema import PHASES
+from workspace_kit.shown import as_html
 from workspace_kit.workflow_file import parse_config
 
 _HEAD = ("schema_version", "written_at")
@@ -35,6 +36,9 @@ class Resumed(NamedTuple):
     workspace: Workspace
     phases: Sequence[str]
     remarks: Sequence[str]
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def resume_run(

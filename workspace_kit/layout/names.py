@@ -12,6 +12,7 @@ from pathlib import Path
 
 from workspace_kit.errors import NameInvalid
 from workspace_kit.schema import PRICE_QUALITY, RECORDS
+from workspace_kit.shown import as_html
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 FOLDERS = ("signals", "performance", "analysis", "metadata", "checkpoints", "visualizations")
@@ -142,6 +143,9 @@ class Workspace:
 
     root: Path
     id: str
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def __post_init__(self) -> None:
         check_id(self.id, what="workspace id")

@@ -13,6 +13,7 @@ import polars as pl
 from workspace_kit.analysis.replay.calendar import Bars, Indices, Mask, Matrix, move, shifted
 from workspace_kit.config import Execution
 from workspace_kit.errors import LookAheadError, PriceError, UsageError
+from workspace_kit.shown import as_html
 
 
 class Replay(NamedTuple):
@@ -37,6 +38,9 @@ class Replay(NamedTuple):
     def holdings(self) -> Matrix:
         """Value held in each symbol over each bar as a share of the capital, [T, S]; negative if short."""
         return self.shares * self.positions
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 class _Accounts(NamedTuple):
