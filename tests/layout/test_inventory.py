@@ -247,7 +247,7 @@ def test_a_workspace_is_found_by_its_id(workspace: Workspace) -> None:
     assert find_workspace(workspace.root, "workflow_1") == workspace
 
 
-def test_an_unknown_workspace_is_said_to_be_missing_among_how_many_and_the_nearest_is_named(
+def test_an_unknown_workspace_is_missing_among_how_many_and_the_nearest_is_named(
     workspace: Workspace,
 ) -> None:
     with pytest.raises(WorkspaceNotFound) as caught:
