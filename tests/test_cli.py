@@ -65,6 +65,34 @@ def test_list_shows_what_a_person_compares_and_csv_leaves_nothing_out(command, t
     assert "select_sharpe_ratio" in command("list", "--format", "csv")[1]
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("run folder", 2, "UsageError: folder: found a folder, expected a workflow file; name a file in it"),
+        ("run empty.yaml", 2, "ConfigError: empty.yaml: found nothing in it, expected keys such as data,"),
+        ("run text.yaml", 2, "ConfigError: text.yaml: found text without keys, expected keys such as data,"),
+        ("run torn.yaml", 2, "ConfigError: torn.yaml, line 1: found no YAML (expected the node content"),
+        ("show workflow_2", 3, "one of the 1 workspaces there; did you mean 'workflow_1'?"),
+        ("show away", 3, "it is archived: `workspace-kit restore away` brings it back"),
+        ("show workflow_1 --results folder", 3, "expected a folder that holds some; check --results"),
+        ("sql leaderbord", 2, "did you mean 'leaderboard'?"),
+        ("report", 2, "found neither a workspace nor --all, expected one of them"),
+        ("report workflow_1 --all", 2, "found a workspace and --all, expected one of them"),
+    ],
+)
+def test_a_slip_is_told_in_one_line_that_says_what_to_do(command, tmp_path, words, code, message):
+    (tmp_path / "results" / "workflow_1" / "signals").mkdir(parents=True)
+    (tmp_path / "results" / "archive").mkdir()
+    (tmp_path / "results" / "archive" / "away.tar.zst").touch()
+    (tmp_path / "folder").mkdir()
+    for name, text in (("empty", ""), ("text", "hello"), ("torn", "a: [1,")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    ended, out, err = command(*words.split())
+    assert (ended, out) == (code, "")
+    assert err.count("\n") == 1
+    assert message in err
+
+
 def test_a_workspace_id_that_leads_elsewhere_is_refused(command):
     code, _, err = command("show", "..")
     assert code == 2

@@ -103,7 +103,7 @@ def test_only_what_is_plainly_no_text_is_read_as_something_else(text: str, value
         ("a: ! 5", "w, line 1: found the tag !"),
         ("? [a]\n: 1", "w, line 1: found a list or mapping as a key"),
         ("--- 1\n--- 2", "w, line 2: found but found another document"),
-        ("a: [", "w, line 1: found expected the node content, but found '<stream end>'"),
+        ("a: [", "w, line 1: found no YAML (expected the node content, but found '<stream end>')"),
         ("1e999", "w: found 1e999, beyond the largest number"),
         (
             '"\\ud800"',

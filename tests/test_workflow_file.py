@@ -260,16 +260,21 @@ def test_a_value_that_cannot_be_meant_says_what_could_be(addition: str, message:
             "]}}, {name: trend, function: breakout}]",
             "key strategies: found the name 'trend' twice, expected a name for each strategy; rename one",
         ),
-        (
-            TEXT,
-            "- a list",
-            "key (top level): found ['a list'], expected object; correct the value",
-        ),
-        (TEXT, "", "key (top level): found None, expected object; correct the value"),
     ],
 )
 def test_what_single_values_cannot_show_is_refused_too(old: str, new: str, message: str) -> None:
     assert refusal(TEXT.replace(old, new, 1)) == f"flow.yaml, {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("", "nothing in it"), ("- a list", "text without keys"), ("word", "text without keys")],
+)
+def test_a_file_without_keys_is_told_where_to_find_an_example(text: str, found: str) -> None:
+    assert refusal(text) == (
+        f"flow.yaml: found {found}, expected keys such as data, periods and strategies; "
+        "`workspace-kit init` writes an example to start from"
+    )
 
 
 def test_the_nearest_bars_a_regime_needs_follow_the_calendar() -> None:

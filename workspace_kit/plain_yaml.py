@@ -106,9 +106,11 @@ def load_yaml(text: str, *, where: str) -> Any:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
+        problem = str(getattr(error, "problem", None) or error).replace("\n", " ")
+        is_theirs = isinstance(error, yaml.parser.ParserError | yaml.scanner.ScannerError)
         raise ConfigError(
             f"{where}{place}",
-            found=str(getattr(error, "problem", None) or error).replace("\n", " "),
+            found=f"no YAML ({problem})" if is_theirs else problem,
             expected="plain YAML without aliases, tags or doubled keys",
             remedy="correct the line",
         ) from error

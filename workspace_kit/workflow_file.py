@@ -43,6 +43,13 @@ def parse_config(text: str, *, where: str) -> Config:
         periods that overlap or are out of order.
     """
     document = load_yaml(text, where=where)
+    if not isinstance(document, dict):
+        raise ConfigError(
+            where,
+            found="nothing in it" if document is None else "text without keys",
+            expected="keys such as data, periods and strategies",
+            remedy="`workspace-kit init` writes an example to start from",
+        )
     _refuse_unknown_keys(document, Config, where=where)
     try:
         config = msgspec.convert(document, Config, strict=True)

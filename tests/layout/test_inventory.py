@@ -247,12 +247,14 @@ def test_a_workspace_is_found_by_its_id(workspace: Workspace) -> None:
     assert find_workspace(workspace.root, "workflow_1") == workspace
 
 
-def test_an_unknown_workspace_is_said_to_be_missing_among_how_many(workspace: Workspace) -> None:
+def test_an_unknown_workspace_is_missing_among_how_many_and_the_nearest_is_named(
+    workspace: Workspace,
+) -> None:
     with pytest.raises(WorkspaceNotFound) as caught:
         find_workspace(workspace.root, "workflow_2")
     assert str(caught.value) == (
         f"{workspace.root}: found no workspace 'workflow_2', expected one of the 1 workspaces there; "
-        "see `workspace-kit list`"
+        "did you mean 'workflow_1'?"
     )
 
 

@@ -216,3 +216,13 @@ def test_a_part_of_another_shape_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.parquet").write_bytes(buffer.getvalue())
     with pytest.raises(duckdb.BinderException):
         Catalog({"signals": [tmp_path / "p.parquet"]}, scratch=tmp_path, workspaces=None)
+
+
+def test_duckdb_draws_no_bar_into_what_is_printed_even_without_a_script(tmp_path: Path) -> None:
+    ask = (
+        "from pathlib import Path; from workspace_kit.views import Catalog;"
+        f"catalog = Catalog({{}}, scratch=Path({str(tmp_path)!r}), workspaces=None);"
+        "print(catalog.sql(\"select current_setting('enable_progress_bar') as bar\")['bar'][0])"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from workspace_kit import flows, terminal
-from workspace_kit.cli.options import ROOT, Archived, Held, Results, Shape, known_workspaces
+from workspace_kit.cli.options import (
+    ROOT,
+    Archived,
+    Held,
+    Quiet,
+    Results,
+    Shape,
+    interruptible,
+    known_workspaces,
+    watching,
+)
 
 KEEP_DAYS = 7.0
 
@@ -16,12 +26,14 @@ def verify(
     results: Results = ROOT,
     deep: Annotated[bool, typer.Option("--deep", help="Read every file again.")] = False,
     form: Shape = "table",
+    quiet: Quiet = False,
 ) -> None:
     """Say which files changed since the last checkpoint; a table shows differences, other formats all.
 
     Example: `workspace-kit verify workflow_20260101_120000_1a2b3c4d --format csv`
     """
-    rows = flows.verify_workspace(workspace, results, deep=deep)
+    with interruptible():
+        rows = flows.verify_workspace(workspace, results, deep=deep, reporter=watching(quiet=quiet))
     told = flows.differences(rows) if form == "table" else rows
     if told.height or form != "table":
         terminal.write_rows(told, form)
@@ -53,12 +65,15 @@ def repair(
     *,
     results: Results = ROOT,
     form: Shape = "table",
+    quiet: Quiet = False,
 ) -> None:
     """Rewrite damaged signal files with every line that can be read; each original stays beside.
 
     Example: `workspace-kit repair workflow_20260101_120000_1a2b3c4d signals/trial_0.jsonl`
     """
-    repaired = flows.repair_workspace(flows.open_workspace(workspace, results), path)
+    held = flows.open_workspace(workspace, results)
+    with interruptible():
+        repaired = flows.repair_workspace(held, path, reporter=watching(quiet=quiet))
     if repaired.is_empty():
         terminal.remark("Nothing to repair.")
     terminal.write_rows(repaired, form)
@@ -78,20 +93,24 @@ def pin(
     terminal.say(f"{workspace} {'may be cleaned up' if off else 'is pinned'}.")
 
 
-def archive(workspace: Held, *, results: Results = ROOT) -> None:
+def archive(workspace: Held, *, results: Results = ROOT, quiet: Quiet = False) -> None:
     """Put a workspace into one compressed file and remove its folder; it is still listed.
 
     Example: `workspace-kit archive workflow_20260101_120000_1a2b3c4d`
     """
-    terminal.say(f"Archive: {flows.archive_workspace(workspace, results)}")
+    with interruptible():
+        path = flows.archive_workspace(workspace, results, reporter=watching(quiet=quiet))
+    terminal.say(f"Archive: {path}")
 
 
-def restore(workspace: Archived, *, results: Results = ROOT) -> None:
+def restore(workspace: Archived, *, results: Results = ROOT, quiet: Quiet = False) -> None:
     """Unpack an archived workspace, checked file by file; the archive stays.
 
     Example: `workspace-kit restore workflow_20260101_120000_1a2b3c4d`
     """
-    terminal.say(f"Workspace: {flows.restore_workspace(workspace, results).path}")
+    with interruptible():
+        held = flows.restore_workspace(workspace, results, reporter=watching(quiet=quiet))
+    terminal.say(f"Workspace: {held.path}")
 
 
 def clean(
@@ -107,6 +126,7 @@ def clean(
     keep_last: Annotated[int, typer.Option(min=0, help="Keep so many of the newest.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     form: Shape = "table",
+    quiet: Quiet = False,
 ) -> None:
     """Archive workspaces at rest for long: never one that is pinned, held, or (unless named) unfinished.
 
@@ -118,8 +138,12 @@ def clean(
         terminal.remark(f"{going.height} workspace(s) would be archived, {going['bytes'].sum()} bytes.")
         terminal.write_rows(going, form)
         return
-    for name, what in flows.clean(results, keep_days=keep_days, keep_last=keep_last, named=named):
-        terminal.say(f"{name}: {what}")
+    done = flows.clean(
+        results, keep_days=keep_days, keep_last=keep_last, named=named, reporter=watching(quiet=quiet)
+    )
+    with interruptible():
+        for name, what in done:
+            terminal.say(f"{name}: {what}")
 
 
 def doctor(*, results: Results = ROOT, form: Shape = "table") -> None:

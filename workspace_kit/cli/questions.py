@@ -35,7 +35,10 @@ def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
 
     Example: `workspace-kit list --format csv`
     """
-    with flows.open_catalog(results) as catalog:
+    with (
+        terminal.counting_bar("Reading") as progress,
+        flows.open_catalog(results, progress=progress) as catalog,
+    ):
         rows = catalog.answer("workspace_summary")
     if rows.is_empty():
         terminal.remark(f"No workspace in {results} yet; `workspace-kit run` makes one.")

@@ -10,9 +10,10 @@ import polars as pl
 
 from workspace_kit.errors import NotFound, UsageError
 from workspace_kit.flows.studies import open_workspace
-from workspace_kit.flows.trip import wall_clock
+from workspace_kit.flows.trip import Reporter, silent, wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.digests import Digests
+from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lease import leased
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.verify import (
@@ -45,15 +46,20 @@ class Acceptance(NamedTuple):
 
 
 def verify_workspace(
-    workspace: Path | str | Workspace, root: Path | str = DEFAULT_ROOT, *, deep: bool = False
+    workspace: Path | str | Workspace,
+    root: Path | str = DEFAULT_ROOT,
+    *,
+    deep: bool = False,
+    reporter: Reporter = silent,
 ) -> pl.DataFrame:
     """Return a verdict on every file since the last checkpoint: ``path, verdict, detail, bytes, sha256``.
 
     A file that cannot have changed since its digest was last taken is not read again, unless ``deep``.
     """
     held = open_workspace(workspace, root)
-    digests = Digests(held, deep=deep)
-    found = verify(held, digests)
+    with reporter("Files", inventory([held]).height) as step:
+        digests = Digests(held, deep=deep, step=step)
+        found = verify(held, digests)
     digests.remember(now_ns=time.time_ns())
     return found.rows
 

@@ -13,7 +13,7 @@ import polars as pl
 from workspace_kit import storage
 from workspace_kit.errors import NameInvalid, NotFound, StorageError, UsageError, WorkspaceKitError
 from workspace_kit.flows.studies import open_workspace
-from workspace_kit.flows.trip import wall_clock
+from workspace_kit.flows.trip import Reporter, silent, wall_clock
 from workspace_kit.layout import names, recovery
 from workspace_kit.layout.archive import read_manifest, unpack, verify_archive, write_archive, write_digest
 from workspace_kit.layout.inventory import find_workspace, inventory, workspaces
@@ -46,7 +46,9 @@ def is_pinned(workspace: Workspace) -> bool:
     return next((each == PINNED for each in reversed(events) if each in {PINNED, UNPINNED}), False)
 
 
-def archive_workspace(workspace: Workspace | Path | str, root: Path | str = names.DEFAULT_ROOT) -> Path:
+def archive_workspace(
+    workspace: Workspace | Path | str, root: Path | str = names.DEFAULT_ROOT, *, reporter: Reporter = silent
+) -> Path:
     """Put a workspace into ``archive/<id>.tar.zst`` and remove its folder; returns the archive.
 
     The folder goes only after every byte of the archive was read back; it is still listed afterwards.
@@ -60,14 +62,16 @@ def archive_workspace(workspace: Workspace | Path | str, root: Path | str = name
     """
     held = open_workspace(workspace, root)
     settle(held.root)
-    with leased(held):
-        path = write_archive(held, facts=_facts(held), now=wall_clock())
+    with leased(held), reporter("Archiving", inventory([held]).height) as step:
+        path = write_archive(held, facts=_facts(held), now=wall_clock(), step=step)
         write_digest(path)
         _remove(held)
     return path
 
 
-def restore_workspace(workspace: str, root: Path | str = names.DEFAULT_ROOT) -> Workspace:
+def restore_workspace(
+    workspace: str, root: Path | str = names.DEFAULT_ROOT, *, reporter: Reporter = silent
+) -> Workspace:
     """Unpack an archived workspace under its own name; the archive stays.
 
     Raises
@@ -79,10 +83,12 @@ def restore_workspace(workspace: str, root: Path | str = names.DEFAULT_ROOT) -> 
     """
     held = Workspace(Path(root), workspace)
     archive = names.ARCHIVE.path(held.root, held.id)
-    _check_told(read_manifest(archive), archive, held)
+    manifest = read_manifest(archive)
+    _check_told(manifest, archive, held)
     hidden = held.root / f".{held.id}.{os.getpid()}.restoring"
     try:
-        unpack(archive, hidden)
+        with reporter("Restoring", len(manifest["files"])) as step:
+            unpack(archive, hidden, step=step)
         for folder in (hidden, *(path for path in sorted(hidden.rglob("*")) if path.is_dir())):
             storage.sync_folder(folder)
         with changing_names(held.root):
@@ -150,7 +156,12 @@ def cleanable(
 
 
 def clean(
-    root: Path | str, *, keep_days: float, keep_last: int, named: Collection[str] = ()
+    root: Path | str,
+    *,
+    keep_days: float,
+    keep_last: int,
+    named: Collection[str] = (),
+    reporter: Reporter = silent,
 ) -> Iterator[tuple[str, str]]:
     """Archive every workspace that `cleanable` lists, and remove what dead processes left half done.
 
@@ -160,7 +171,7 @@ def clean(
     going = cleanable(root, keep_days=keep_days, keep_last=keep_last, named=named)
     for name in going["workspace"]:
         try:
-            yield name, f"archived as {archive_workspace(name, root)}"
+            yield name, f"archived as {archive_workspace(name, root, reporter=reporter)}"
         except WorkspaceKitError as error:
             yield name, f"kept: {error}"
 
@@ -173,7 +184,9 @@ def cleanup_workspace(workspace: Workspace | Path | str, keep_days: float = 7) -
     return archive_workspace(held)
 
 
-def repair_workspace(workspace: Workspace, name: str | None = None) -> pl.DataFrame:
+def repair_workspace(
+    workspace: Workspace, name: str | None = None, *, reporter: Reporter = silent
+) -> pl.DataFrame:
     """Repair the signal files of a workspace, or one of them; see `recovery.repair`.
 
     Raises
@@ -191,8 +204,9 @@ def repair_workspace(workspace: Workspace, name: str | None = None) -> pl.DataFr
                 expected="a path such as signals/trial_0.jsonl",
                 remedy="see `workspace-kit sql 'select path from files'`",
             )
-    with leased(workspace):
-        repaired = recovery.repair(files)
+    signals = files.filter(pl.col("kind").is_in([names.SIGNALS.name, names.VALIDATION_SIGNALS.name]))
+    with leased(workspace), reporter("Files", signals.height) as step:
+        repaired = recovery.repair(signals, step=step)
         for row in repaired.iter_rows(named=True):
             _log(
                 workspace, "repaired", f"{'/'.join(Path(row['path']).parts[-2:])}: {row['damages']} place(s)"

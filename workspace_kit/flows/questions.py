@@ -10,7 +10,7 @@ import polars as pl
 from pyarrow.parquet import ParquetWriter
 
 from workspace_kit.errors import NotFound, UsageError
-from workspace_kit.views import Catalog, Query, answers, parse_query
+from workspace_kit.views import Catalog, Query, answers, parse_query, unknown
 
 _HEAD = "-- name:"
 
@@ -34,6 +34,8 @@ def ask(catalog: Catalog, query: str, parameters: Sequence[str]) -> Iterator[pl.
     """
     given = dict(_parameter(each) for each in parameters)
     kept = answers().get(query)
+    if kept is None and query.isidentifier():
+        raise unknown(query, answers(), where="sql", kind="question")
     if kept is None:
         return catalog.stream(query, {name: _value(text) for name, text in given.items()})
     return _ask_kept(catalog, kept, given)

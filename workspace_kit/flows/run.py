@@ -131,8 +131,10 @@ def read_config(path: Path | str | None) -> tuple[Config, Path]:
 
 def read_workflow_file(path: Path | str) -> tuple[Config, Path]:
     """Return a workflow file's content, which may name no trials, and its folder."""
-    text = read_bytes(Path(path).resolve()).decode("utf-8", "replace")
-    return parse_config(text, where=str(path)), Path(path).resolve().parent
+    place = Path(path).resolve()
+    if place.is_dir():
+        raise UsageError(str(path), found="a folder", expected="a workflow file", remedy="name a file in it")
+    return parse_config(read_bytes(place).decode("utf-8", "replace"), where=str(path)), place.parent
 
 
 def _prepare(

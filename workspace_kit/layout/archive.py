@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,14 @@ _ORIGIN = names.METADATA.path(Path(), "environment").as_posix()
 Entry = Mapping[str, Any]
 
 
-def write_archive(workspace: Workspace, *, facts: Mapping[str, str], now: dt.datetime) -> Path:
+def write_archive(
+    workspace: Workspace, *, facts: Mapping[str, str], now: dt.datetime, step: Callable[[], None]
+) -> Path:
     """Put a workspace into one file below ``archive/``; the workspace stays.
 
     The file has its name only once each member was read back and hashed, and the workspace has not changed
-    meanwhile. An archive of an earlier state is replaced; one that holds just this is kept.
+    meanwhile. An archive of an earlier state is replaced; one that holds just this is kept. ``step`` is
+    called after each file that was packed.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def write_archive(workspace: Workspace, *, facts: Mapping[str, str], now: dt.dat
             )
 
     storage.make_folder(path.parent)
-    storage.replace_checked(path, _compressed(workspace.path, content), check=check, sync=True)
+    storage.replace_checked(path, _compressed(workspace.path, content, step), check=check, sync=True)
     return path
 
 
@@ -114,7 +117,7 @@ def read_manifest(archive: Path) -> Entry:
         return manifest
 
 
-def unpack(archive: Path, folder: Path) -> Entry:
+def unpack(archive: Path, folder: Path, *, step: Callable[[], None]) -> Entry:
     """Write every member of an archive below a folder, each whole and checked; returns the manifest."""
     with _reading(archive) as (manifest, members):
         for each in names.FOLDERS:
@@ -124,6 +127,7 @@ def unpack(archive: Path, folder: Path) -> Entry:
             storage.make_folder(place.parent)
             storage.create_in_parts(place, _hashed(entry, pieces, archive), sync=True)
             storage.touch(place, at_ns=int(entry["modified_ns"]))
+            step()
     return manifest
 
 
@@ -181,7 +185,7 @@ def _holds(archive: Path, entries: Sequence[Entry]) -> bool:
     return held == ours
 
 
-def _compressed(folder: Path, content: Entry) -> Iterator[bytes]:
+def _compressed(folder: Path, content: Entry, step: Callable[[], None]) -> Iterator[bytes]:
     """Yield the bytes of the archive: sorted, without owners."""
     sink = _Sink()
     packed = pa.CompressedOutputStream(pa.PythonFile(sink, mode="w"), "zstd")
@@ -191,6 +195,7 @@ def _compressed(folder: Path, content: Entry) -> Iterator[bytes]:
         for entry in content["files"]:
             with _opened(folder / entry["path"]) as file:
                 tar.addfile(_header(entry["path"], entry["bytes"]), file)
+            step()
             yield _taken(sink)
     packed.close()
     yield _taken(sink)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ RACY_NS = 2_000_000_000
 class Digests:
     """Digest of each file of a workspace, remembered by size, inode and both times of change.
 
-    ``deep`` reads every file again. What is remembered lies outside the workspace, beside the mirror; where
-    that cannot be written, nothing is.
+    ``deep`` reads every file again; ``step`` is called after each. What is remembered lies outside the
+    workspace, beside the mirror; where that cannot be written, nothing is.
     """
 
-    def __init__(self, workspace: Workspace, *, deep: bool) -> None:
+    def __init__(self, workspace: Workspace, *, deep: bool, step: Callable[[], None] = lambda: None) -> None:
+        self._step = step
         self._place = workspace.root / names.DERIVED / "digests" / f"{workspace.id}.json"
         self._known: Mapping[str, Any] = {} if deep else _remembered(self._place)
         self._seen: dict[str, list[object]] = {}
@@ -45,6 +46,7 @@ class Digests:
             case _:
                 digest = sha256_of(path)
         self._seen[name] = [digest, identity]
+        self._step()
         return digest
 
     def of_prefix(self, path: Path, length: int) -> str:

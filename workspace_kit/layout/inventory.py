@@ -4,6 +4,7 @@ Listing 200,000 files takes little longer than asking the file system for each: 
 a name means is worked out once, and nothing but texts and numbers outlives a folder.
 """
 
+import difflib
 import errno
 import functools
 import hashlib
@@ -53,17 +54,26 @@ def find_workspace(root: Path, name: str) -> Workspace:
     Raises
     ------
     WorkspaceNotFound
-        There is none; the known ones are counted.
+        There is none; the nearest of the known ones is named.
     """
     workspace = Workspace(root, name)
     if not workspace.path.is_dir():
+        known = [each.id for each in workspaces(root)]
         raise WorkspaceNotFound(
             str(root),
             found=f"no workspace {name!r}",
-            expected=f"one of the {len(workspaces(root))} workspaces there",
-            remedy="see `workspace-kit list`",
+            expected=f"one of the {len(known)} workspaces there" if known else "a folder that holds some",
+            remedy=_instead(workspace, known),
         )
     return workspace
+
+
+def _instead(wanted: Workspace, known: list[str]) -> str:
+    if names.ARCHIVE.path(wanted.root, wanted.id).is_file():
+        return f"it is archived: `workspace-kit restore {wanted.id}` brings it back"
+    if near := difflib.get_close_matches(wanted.id, known, n=1):
+        return f"did you mean {near[0]!r}?"
+    return "see `workspace-kit list`" if known else "check --results"
 
 
 def inventory(found: Iterable[Workspace]) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 """Damaged files: what can be read of one, and how it is put right without losing what was there."""
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -59,14 +60,16 @@ def _frame(name: str, rows: pl.DataFrame | list[dict[str, object]]) -> pl.DataFr
     return rows if isinstance(rows, pl.DataFrame) else TABLES[name].frame(rows)
 
 
-def repair(files: pl.DataFrame) -> pl.DataFrame:
-    """Rewrite the signal files of an inventory that hold unreadable bytes; the original stays beside each.
+def repair(files: pl.DataFrame, *, step: Callable[[], None]) -> pl.DataFrame:
+    """Rewrite the signal files given that hold unreadable bytes; the original stays beside each.
 
-    Returns one row per rewritten file: path, places left out or parted, bytes before and after, and where
-    the original lies. No process that appends meanwhile loses a record.
+    ``step`` is called after each file. Returns one row per rewritten file: path, places left out or parted,
+    bytes before and after, and where the original lies. No process that appends meanwhile loses a record.
     """
-    is_signals = pl.col("kind").is_in([names.SIGNALS.name, names.VALIDATION_SIGNALS.name])
-    found = (_repaired(Path(path)) for path in files.filter(is_signals)["path"])
+    found = []
+    for path in files["path"]:
+        found.append(_repaired(Path(path)))
+        step()
     return pl.DataFrame([row for row in found if row], schema=REPAIRS, orient="row")
 
 

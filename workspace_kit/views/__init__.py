@@ -2,7 +2,7 @@
 
 from workspace_kit.views.catalog import Catalog
 from workspace_kit.views.published import is_published, publish
-from workspace_kit.views.queries import Parameter, Query, answers, parse_query, staging
+from workspace_kit.views.queries import Parameter, Query, answers, parse_query, staging, unknown
 from workspace_kit.views.raw import raw_sql
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "publish",
     "raw_sql",
     "staging",
+    "unknown",
 ]

@@ -56,6 +56,8 @@ class Catalog:
         self.connection = duckdb.connect(":memory:", config={"temp_directory": str(scratch)})
         self.connection.execute("SET GLOBAL TimeZone = 'UTC'")
         self.connection.execute("SET python_enable_replacements = false")
+        # Where Python runs without a script, DuckDB would draw its bar into the rows on standard output.
+        self.connection.execute("SET enable_progress_bar = false")
         _create_raw(self.connection, parts, workspaces)
         for query in staging().values():
             self.connection.execute(f"CREATE VIEW {query.name} AS {query.sql}")
