@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import orjson
 import polars as pl
 
 import workspace_kit as wk
 from benchmarks import shapes
+from benchmarks.engine import connect
 from benchmarks.measure import Benchmark, Way
 from benchmarks.targets import OURS, times_as_quick, times_the_time
 from workspace_kit import storage
@@ -225,7 +225,7 @@ def glob_with_columns(folder: Path) -> Callable[[], pl.DataFrame]:
 
 
 def _asked(sql: str) -> pl.DataFrame:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         return connection.sql(sql).pl()
 
 

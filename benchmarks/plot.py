@@ -1,4 +1,4 @@
-"""Seconds against size, both logarithmic: a cost in proportion to size is a line at 45 degrees."""
+"""Seconds against size, both logarithmic: a cost in proportion to size rises by a factor of 10 a step."""
 
 import io
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ def draw(lines: Sequence[Line]) -> bytes:
         for unit, panel in zip(units, panels, strict=True):
             for line in (line for line in lines if line.unit == unit):
                 panel.loglog(line.sizes, line.seconds, marker="o", label=line.way)
-            panel.set(xlabel=unit, ylabel="seconds", aspect="equal")
+            panel.set(xlabel=unit, ylabel="seconds")
             panel.grid(visible=True, which="major", color="#ddd")
             panel.spines[["top", "right"]].set_visible(False)
-            panel.legend(frameon=False, fontsize=8)
+            panel.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14))
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()

@@ -88,22 +88,23 @@ def with_vectorbt(_folder: Path, *, sizes: Sizes, cost_bps: float, trades: bool)
     index = pd.date_range(shapes.START, periods=sizes.days, freq="1D")
     orders = pd.DataFrame(targets.transpose(1, 0, 2).reshape(sizes.days, -1), index=index)
     prices = pd.DataFrame(np.tile(close, sizes.trials), index=index)
+    # It compiles what it is asked for the first time.
+    _final_values(prices.head(10), orders.head(10), cost_bps=cost_bps, trades=trades)
 
     def call() -> Array:
-        portfolio = vectorbt.Portfolio.from_orders(
-            prices,
-            size=orders,
-            size_type="targetpercent",
-            fees=cost_bps / 1e4,
-            init_cash=1.0,
-            freq="1D",
-        )
-        if trades:
-            len(portfolio.trades.records)
-        value = portfolio.value().to_numpy()[-1]
+        value = _final_values(prices, orders, cost_bps=cost_bps, trades=trades)
         return np.asarray(value.reshape(sizes.trials, sizes.symbols).mean(axis=1))
 
     return call
+
+
+def _final_values(prices: pd.DataFrame, orders: pd.DataFrame, *, cost_bps: float, trades: bool) -> Array:
+    portfolio = vectorbt.Portfolio.from_orders(
+        prices, size=orders, size_type="targetpercent", fees=cost_bps / 1e4, init_cash=1.0, freq="1D"
+    )
+    if trades:
+        len(portfolio.trades.records)
+    return np.asarray(portfolio.value().to_numpy()[-1])
 
 
 def _data(sizes: Sizes) -> tuple[Array, Array]:

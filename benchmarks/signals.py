@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import pandas as pd
 import polars as pl
@@ -17,6 +16,7 @@ import pyarrow.parquet
 import workspace_kit as wk
 from benchmarks import shapes
 from benchmarks.documents import forget_mirror, make_settled
+from benchmarks.engine import connect
 from benchmarks.measure import Benchmark, Figures, Target, Way
 from benchmarks.shapes import Sweep
 from benchmarks.targets import OURS, times_as_quick, times_as_quick_as_all, times_the_time
@@ -161,7 +161,7 @@ def _lines(folder: Path) -> str:
 
 def _copied(folder: Path, source: str) -> Path:
     out = _empty(folder)
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.execute(f"copy (from {source}) to '{out}/signals.parquet' (format parquet)")
     return out
 
@@ -230,7 +230,7 @@ def answer_of_parquet(out: Path) -> Answer:
 
 
 def _asked(source: str) -> Answer:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         return connection.sql(QUESTION.format(source=source)).fetchall()
 
 

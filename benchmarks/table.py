@@ -131,10 +131,15 @@ def verdict(target: Target, figures: Figures) -> str:
 
 def _way_row(way: Way, figure: Figure, amounts: Mapping[str, float]) -> str:
     spread = f"{duration(min(figure.seconds))} – {duration(max(figure.seconds))}"
-    rates = "".join(f" {number / figure.median:,.0f} |" for number in amounts.values())
+    rates = "".join(f" {rate(number / figure.median)} |" for number in amounts.values())
     name = f"**{way.name}**" if way.kind == "ours" else way.name
     told = f"| {name} | {duration(figure.median)} | {len(figure.seconds)} | {spread} |"
     return f"{told}{rates} {figure.peak / MEGABYTE:,.0f} MB |"
+
+
+def rate(number: float) -> str:
+    """Write how many a second, whole from a hundred on."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import measure
 from benchmarks.measure import AnswersDiffer, Benchmark, Figure, Way, WayFailed, nothing, same
-from benchmarks.table import Measured, duration, page, section
+from benchmarks.table import Measured, duration, page, rate, section
 from benchmarks.targets import megabytes, seconds, times_as_quick, times_as_quick_as_all, times_the_time
 
 
@@ -145,6 +145,11 @@ def test_the_page_opens_with_every_target_and_the_cost_against_size():
     text = page(scaled, machine="A machine.", minutes=3.2)
     assert "in 3 minutes" in text
     assert "| files | peer | 1 s | 10 s | 100 s | 10.0 |" in text
+
+
+@pytest.mark.parametrize(("given", "told"), [(12345.6, "12,346"), (12.34, "12.3"), (0.01234, "0.0123")])
+def test_a_rate_is_whole_where_it_is_large(given, told):
+    assert rate(given) == told
 
 
 @pytest.mark.parametrize(("given", "told"), [(12.34, "12.3 s"), (0.0123, "12.3 ms"), (4.5e-6, "4.5 µs")])
