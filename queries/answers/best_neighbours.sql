@@ -13,18 +13,13 @@ with scored as (
             partition by trial.workspace, trial.strategy
             order by score.value desc, length(trial.trial_id) asc, trial.trial_id asc
         ) as place
-    from (
-        select *
-        from performance
-        where kind = 'trial' and status = 'ok' and period in ('train', 'all')
-        qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
-    ) as trial
+    from on_train as trial
     inner join metrics as score
         on
             trial.workspace = score.workspace
             and trial.trial_id = score.trial_id
             and trial.period = score.period
-    where score.name = $metric and score.value is not null
+    where trial.status = 'ok' and score.name = $metric and score.value is not null
 ),
 
 setting as (

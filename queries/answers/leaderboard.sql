@@ -6,14 +6,7 @@
 --     sharpe_ratio, max_drawdown, win_rate, trades
 -- parameters: metric VARCHAR = sharpe_ratio, most BIGINT = 20, floor DOUBLE = null,
 --     fewest_trades BIGINT = 1
-with trial as (
-    select *
-    from performance
-    where kind = 'trial' and status = 'ok' and period in ('train', 'all')
-    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
-),
-
-ranked as (
+with ranked as (
     select
         row_number() over (
             order by
@@ -26,29 +19,47 @@ ranked as (
         ) as place,
         trial.workspace,
         trial.trial_id,
-        trial.strategy,
-        trial.parameters,
+        trial.period,
         score.name as metric,
-        score.value,
-        trial.total_return,
-        trial.sharpe_ratio,
-        trial.max_drawdown,
-        trial.win_rate,
-        trial.trades
-    from trial
+        score.value
+    from on_train as trial
     inner join metrics as score
         on
             trial.workspace = score.workspace
             and trial.trial_id = score.trial_id
             and trial.period = score.period
     where
-        score.name = $metric
+        trial.status = 'ok'
+        and score.name = $metric
         and score.value is not null
         and coalesce(trial.trades, $fewest_trades) >= $fewest_trades
         and coalesce(trial.max_drawdown >= cast($floor as double), cast($floor as double) is null)
+),
+
+-- Ranked by what ranks alone; what else a row says is looked up for the few that are shown.
+best as (
+    select *
+    from ranked
+    where place <= $most
 )
 
-select *
-from ranked
-where place <= $most
-order by place
+select
+    best.place,
+    best.workspace,
+    best.trial_id,
+    trial.strategy,
+    trial.parameters,
+    best.metric,
+    best.value,
+    trial.total_return,
+    trial.sharpe_ratio,
+    trial.max_drawdown,
+    trial.win_rate,
+    trial.trades
+from best
+inner join performance as trial
+    on
+        best.workspace = trial.workspace
+        and best.trial_id = trial.trial_id
+        and best.period = trial.period
+order by best.place

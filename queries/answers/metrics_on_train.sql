@@ -8,9 +8,8 @@ with trial as (
         workspace,
         trial_id,
         period
-    from performance
-    where kind = 'trial' and status = 'ok' and period in ('train', 'all')
-    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
+    from on_train
+    where status = 'ok'
 )
 
 select

@@ -10,9 +10,7 @@ with trial as (
         strategy,
         parameters,
         status
-    from performance
-    where kind = 'trial' and period in ('train', 'all')
-    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
+    from on_train
 ),
 
 said as (

@@ -10,9 +10,8 @@ with trial as (
         trial_id,
         strategy,
         period
-    from performance
-    where kind = 'trial' and status = 'ok' and period in ('train', 'all')
-    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
+    from on_train
+    where status = 'ok'
 ),
 
 setting as (

@@ -6,14 +6,7 @@
 -- columns: strategy, parameters, tried, workspace, trial_id, status, period_start, period_end, trades,
 --     total_return, sharpe_ratio, max_drawdown, win_rate
 -- parameters: none
-with trial as (
-    select *
-    from performance
-    where kind = 'trial' and period in ('train', 'all')
-    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
-),
-
-setting as (
+with setting as (
     select
         workspace,
         trial_id,
@@ -39,7 +32,7 @@ counted as (
         trial.*,
         canonical.settings,
         count(*) over (partition by trial.strategy, canonical.settings) as tried
-    from trial
+    from on_train as trial
     left join canonical
         on trial.workspace = canonical.workspace and trial.trial_id = canonical.trial_id
 )

@@ -4,21 +4,14 @@
 --     the metric
 -- columns: workspace, strategy, trials, failed, best_trial, best_value, median_value, worst_value, positive
 -- parameters: metric VARCHAR = sharpe_ratio
-with trial as (
-    select *
-    from performance
-    where kind = 'trial' and period in ('train', 'all')
-    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
-),
-
-scored as (
+with scored as (
     select
         trial.workspace,
         trial.strategy,
         trial.status,
         trial.trial_id,
         case when trial.status = 'ok' then score.value end as value
-    from trial
+    from on_train as trial
     left join metrics as score
         on
             trial.workspace = score.workspace

@@ -4,14 +4,7 @@
 -- columns: workspace, trial_id, strategy, parameters, status, trades, period_start, period_end,
 --     total_return, cagr, volatility, sharpe_ratio, sortino_ratio, max_drawdown, win_rate
 -- parameters: none
-with trial as (
-    select *
-    from performance
-    where kind = 'trial' and period in ('train', 'all')
-    qualify row_number() over (partition by workspace, trial_id order by period desc) = 1
-),
-
-further as (
+with further as (
     select
         workspace,
         trial_id,
@@ -40,7 +33,7 @@ select
     further.sortino_ratio,
     trial.max_drawdown,
     trial.win_rate
-from trial
+from on_train as trial
 left join further
     on
         trial.workspace = further.workspace

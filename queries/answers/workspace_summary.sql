@@ -21,11 +21,9 @@ best as (
         trial_id,
         strategy,
         sharpe_ratio
-    from performance
+    from on_train
     where
-        kind = 'trial'
-        and status = 'ok'
-        and period in ('train', 'all')
+        status = 'ok'
         and coalesce(trades, 1) > 0
         and sharpe_ratio is not null
     qualify

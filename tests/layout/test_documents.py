@@ -373,6 +373,7 @@ def test_tables_and_documents_that_nobody_asks_about_are_left_unread() -> None:
         (b'{"period": {"start": "soon"}}', "'start' is 'soon', not a time"),
         (b'{"period": "2020"}', "'period' is '2020', not an object"),
         (b'{"parameters": [1]}', "'parameters' is [1], not an object"),
+        (b'{"metrics_by_period": {"all": {"cagr": 1}}}', "the period 'all' twice; its first is read"),
         (b'{"metrics_by_period": {"select": 5}}', "'select' is 5, not an object"),
         (b'{"metrics_by_regime": {"bull": [1]}}', "'bull' is [1], not an object"),
     ],

@@ -4,7 +4,7 @@ import pytest
 
 from workspace_kit.errors import QueryError
 from workspace_kit.schema import TABLES
-from workspace_kit.views import Parameter, answers, parse_query, staging
+from workspace_kit.views import Parameter, answers, parse_query, shared, staging
 
 HEAD = """-- name: best
 -- answers: Which trials did
@@ -108,8 +108,16 @@ def test_staging_reads_only_the_mirror_and_answers_only_the_views() -> None:
         own = set(re.findall(r"([a-z_]+) as \(", query.sql))
         assert read - own
         assert all(name.startswith("mirror.") for name in read - own)
-    for query in answers().values():
+    for query in [*shared().values(), *answers().values()]:
         assert "mirror." not in query.sql
+
+
+def test_a_step_that_questions_share_is_one_and_reads_the_public_views() -> None:
+    for name, query in shared().items():
+        assert name not in {**staging(), **answers()}
+        assert query.parameters == ()
+        taken_by = [other.name for other in answers().values() if re.search(rf"\b{name}\b", other.sql)]
+        assert len(taken_by) > 1
 
 
 AVOIDED = (
@@ -135,4 +143,7 @@ def test_answers_use_only_sql_that_travels_and_repeats() -> None:
 
 def test_names_are_answers() -> None:
     assert not [name for name in answers() if name.startswith(("get", "show", "analyze", "list"))]
-    assert all(query.answers.endswith("?") for query in [*answers().values(), *staging().values()])
+    assert all(
+        query.answers.endswith("?")
+        for query in [*answers().values(), *shared().values(), *staging().values()]
+    )

@@ -173,6 +173,9 @@ def _performance(document: Document) -> Rows:
     metrics = document.section(content, "metrics")
     yield from _period(document, base, period, {**metrics, **_pick(content, "trades", "period")}, metrics)
     for name, part in document.sections(content, "metrics_by_period"):
+        if name == period:
+            document.faults.append(f"the period {ascii(name)[:40]} twice; its first is read")
+            continue
         numbers = {key: value for key, value in part.items() if key not in NOT_METRICS}
         yield from _period(document, base, name, part, numbers)
     for regime, part in document.sections(content, "metrics_by_regime"):

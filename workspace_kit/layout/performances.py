@@ -98,7 +98,7 @@ class Performances:
             metrics = [said.metrics or {}]
             periods = [(number, said.period_name or ALL, _trades(said), *_instants(said.period, zone))]
             for name, part in (said.metrics_by_period or {}).items():
-                told, numbers = _part(part or {})
+                told, numbers = _part(name, part or {}, first=periods[0][1])
                 metrics.append(numbers)
                 periods.append((number, name, told.trades, *_instants(told.period, zone)))
         except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -191,8 +191,10 @@ def _trades(said: _Document) -> int | None:
     return None if count is None else int(count)
 
 
-def _part(part: _Object) -> tuple[_Part, _Numbers]:
+def _part(name: str, part: _Object, *, first: object) -> tuple[_Part, _Numbers]:
     """Trades and dates of a further period, and its metrics."""
+    if name == first:
+        raise ValueError("a period twice")
     numbers = {name: value for name, value in part.items() if name not in NOT_METRICS}
     return convert(part, _Part), convert(numbers, _Numbers)
 

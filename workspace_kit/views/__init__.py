@@ -2,7 +2,7 @@
 
 from workspace_kit.views.catalog import Catalog
 from workspace_kit.views.published import is_published, publish
-from workspace_kit.views.queries import Parameter, Query, answers, parse_query, staging, unknown
+from workspace_kit.views.queries import Parameter, Query, answers, parse_query, shared, staging, unknown
 from workspace_kit.views.raw import raw_sql
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "parse_query",
     "publish",
     "raw_sql",
+    "shared",
     "staging",
     "unknown",
 ]

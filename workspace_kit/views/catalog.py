@@ -25,7 +25,7 @@ from workspace_kit.schema import (
     in_file_order,
 )
 from workspace_kit.views.paths import as_pattern
-from workspace_kit.views.queries import answers, staging, unknown
+from workspace_kit.views.queries import answers, shared, staging, unknown
 
 _RAW: Mapping[str, Table] = {**MIRRORED, "files": INVENTORY}
 _WHENCE = (Column(ORIGIN, TEXT, "its file"), Column(LINE, COUNT, "its line there"))
@@ -59,7 +59,7 @@ class Catalog:
         # Where Python runs without a script, DuckDB would draw its bar into the rows on standard output.
         self.connection.execute("SET enable_progress_bar = false")
         _create_raw(self.connection, parts, workspaces)
-        for query in staging().values():
+        for query in [*staging().values(), *shared().values()]:
             self.connection.execute(f"CREATE VIEW {query.name} AS {query.sql}")
 
     def sql(self, text: str, parameters: Mapping[str, object] = _NOTHING) -> pl.DataFrame:

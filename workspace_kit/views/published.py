@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from workspace_kit.views.catalog import Catalog
-from workspace_kit.views.queries import Parameter, Query, answers, staging
+from workspace_kit.views.queries import Parameter, Query, answers, shared, staging
 
 # What every client since DuckDB 1.0 reads; the format of this library's own version, no older one does.
 STORAGE_VERSION = "v1.0.0"
@@ -26,7 +26,7 @@ def publish(catalog: Catalog, database: Path, *, as_of: dt.datetime, root: str) 
     connection.execute(
         f"ATTACH $database AS {_PUBLISHED} (STORAGE_VERSION '{STORAGE_VERSION}')", {"database": str(database)}
     )
-    for name in staging():
+    for name in [*staging(), *shared()]:
         if name != "signals":
             connection.execute(f"CREATE TABLE {_PUBLISHED}.{name} AS FROM {name}")
     connection.execute(f"USE {_PUBLISHED}")

@@ -107,6 +107,12 @@ def staging() -> Mapping[str, Query]:
 
 
 @functools.cache
+def shared() -> Mapping[str, Query]:
+    """Steps that several questions take, by name: views over the public ones."""
+    return _load("shared")
+
+
+@functools.cache
 def answers() -> Mapping[str, Query]:
     """The questions by name."""
     return _load("answers")
