@@ -1,7 +1,10 @@
 """One run of the packaged example, shared by every test that only looks at it."""
 
 import os
+import resource
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,3 +108,29 @@ def tiny(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
     path.write_text(TINY)
     return path
+
+
+@pytest.fixture
+def tell(record_property) -> Callable[[str], None]:
+    """Have a figure shown when all tests have ended, with the time it took and that of the processor."""
+    begun, before = time.monotonic(), processor_seconds()
+
+    def told(figure: str) -> None:
+        seconds, spent = time.monotonic() - begun, processor_seconds() - before
+        record_property("figure", f"{figure.strip()} ({seconds:.0f} s, {spent:.0f} s of processor)")
+
+    return told
+
+
+def processor_seconds() -> float:
+    """Seconds of processor of this process and of those it has waited for."""
+    each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in each)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Show the figures, which no worker process of pytest-xdist can show itself."""
+    reports = terminalreporter.getreports("passed")
+    told = [text for report in reports for name, text in report.user_properties if name == "figure"]
+    for text in sorted(told, key=lambda text: (len(text.partition(":")[0]), text)):
+        terminalreporter.write_line(text)

@@ -420,6 +420,18 @@ def _is_waited_for(path: Path) -> bool:
     return any("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
+def test_a_folder_that_cannot_be_locked_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(StorageError, match="flock refused: Operation not supported"),
+        storage.held(tmp_path, wait=False),
+    ):
+        pass
+
+
 def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     inside, most = 0, 0
     guard = threading.Lock()

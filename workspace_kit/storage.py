@@ -215,9 +215,12 @@ def held(folder: Path, *, wait: bool) -> Iterator[bool]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            yield False
+            is_ours = False
+        except OSError as error:
+            raise _refusal("flock", folder, error) from error
         else:
-            yield True
+            is_ours = True
+        yield is_ours
 
 
 def leftovers(folder: Path) -> list[Path]:

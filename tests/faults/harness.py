@@ -11,7 +11,7 @@ import signal
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +56,42 @@ def victim(body: Callable[[], Any]) -> Ended:
     told = json.loads(text)
     assert "error" not in told, told["error"]
     return Ended(False, told["answer"])
+
+
+@contextmanager
+def servant(body: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
+    """A forked child that runs one body as often as it is asked to; a failure there is raised here."""
+    (asked, ask), (answers, answer) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(ask)
+        with os.fdopen(answer, "w") as pipe:
+            while os.read(asked, 1):
+                signal.alarm(PATIENCE_SECONDS)
+                try:
+                    told = {"answer": body()}
+                except BaseException:
+                    told = {"error": traceback.format_exc()}
+                signal.alarm(0)
+                print(json.dumps(told), file=pipe, flush=True)
+        os._exit(0)
+    os.close(asked)
+    os.close(answer)
+
+    def call() -> Any:
+        os.write(ask, b".")
+        line = pipe.readline()
+        assert line, "the servant died"
+        told = json.loads(line)
+        assert "error" not in told, told["error"]
+        return told["answer"]
+
+    try:
+        with os.fdopen(answers) as pipe:
+            yield call
+    finally:
+        os.close(ask)
+        os.waitpid(child, 0)
 
 
 def spread(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -171,22 +207,57 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+_copied: dict[Path, tuple[Path, dict[str, tuple[int, ...]]]] = {}
+
+
 def fresh_copy(template: Path, place: Path) -> Path:
-    """A copy of a template, times kept, where another copy may have been."""
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(template, place, symlinks=True)
+    """A copy of a template, times kept; of one that lies there already only what was touched is copied anew."""
+    before, copied = _copied.get(place, (None, {}))
+    if before != template:
+        shutil.rmtree(place, ignore_errors=True)
+        copied = {}
+    wanted, there = tree(template), tree(place)
+    kept = {
+        name for name, each in there.items() if name in wanted and each == (wanted[name] and copied.get(name))
+    }
+    for name in sorted(there.keys() - kept, reverse=True):
+        (os.rmdir if there[name] is None else os.unlink)(f"{place}{name}")
+    for name in sorted(wanted.keys() - kept):
+        path = f"{place}{name}"
+        if wanted[name] is None:
+            Path(path).mkdir()
+        else:
+            shutil.copy2(f"{template}{name}", path, follow_symlinks=False)
+            copied[name] = identity(os.lstat(path))
+    _copied[place] = (template, copied)
     return place
 
 
+def tree(folder: Path | str, below: str = "") -> dict[str, tuple[int, ...] | None]:
+    """Everything in a folder, itself too where it is there: identity of each file, null for a folder."""
+    found: dict[str, tuple[int, ...] | None] = {}
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        found[below] = None
+        for entry in entries:
+            name = f"{below}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                found |= tree(entry.path, name)
+            else:
+                found[name] = identity(entry.stat(follow_symlinks=False))
+    return found
+
+
+def identity(status: os.stat_result) -> tuple[int, ...]:
+    """What changes whenever anything does."""
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def identities(folder: Path) -> dict[int, int]:
-    """Size of every regular file by inode."""
-    return {each.lstat().st_ino: each.lstat().st_size for each in folder.rglob("*") if each.is_file()}
+    """Size of every file by inode."""
+    return {each[0]: each[1] for each in tree(folder).values() if each}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a folder but the mirror's and locks."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".workspace_kit" not in path.parts
-    }
+    files = [name for name, is_file in tree(folder).items() if is_file and "/.workspace_kit/" not in name]
+    return {name: Path(f"{folder}{name}").read_bytes() for name in sorted(files)}

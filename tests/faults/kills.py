@@ -3,7 +3,17 @@
 import random
 from pathlib import Path
 
-from harness import contents, count_operations, fresh_copy, identities, killed_before, scratch, spread, victim
+from harness import (
+    contents,
+    count_operations,
+    fresh_copy,
+    identities,
+    killed_before,
+    scratch,
+    servant,
+    spread,
+    victim,
+)
 from scenarios import ACKNOWLEDGED, SCENARIOS, Scenario
 
 CASES = [(scenario, sync) for scenario in SCENARIOS for sync in (False, True)]
@@ -45,18 +55,19 @@ def kill_everywhere(case: tuple[int, int, int]) -> int:
         template = template_of(scenario, sync, folder)
         root = begin(template, folder)
         total = count_operations(lambda: scenario.act(root, sync))
-        for at in range(1 + start % step, total + 2, step):
-            root = begin(template, folder)
-            sizes = identities(root)
-            ended = killed_before(at, lambda: scenario.act(root, sync))
-            assert ended.killed == (at <= total), (scenario.name, sync, at)
-            shrunk = [each for each, size in identities(root).items() if size < sizes.get(each, 0)]
-            assert not shrunk, (scenario.name, sync, at, "a file shrank in place")
-            try:
-                victim(lambda: judge(scenario, sync, root))
-            except AssertionError as error:
-                raise AssertionError(f"{scenario.name}, durable {sync}, before operation {at}") from error
-            points += 1
+        with servant(lambda: judge(scenario, sync, root)) as judged:
+            for at in range(1 + start % step, total + 2, step):
+                begin(template, folder)
+                sizes = identities(root)
+                ended = killed_before(at, lambda: scenario.act(root, sync))
+                assert ended.killed == (at <= total), (scenario.name, sync, at)
+                shrunk = [each for each, size in identities(root).items() if size < sizes.get(each, 0)]
+                assert not shrunk, (scenario.name, sync, at, "a file shrank in place")
+                try:
+                    judged()
+                except AssertionError as error:
+                    raise AssertionError(f"{scenario.name}, durable {sync}, before operation {at}") from error
+                points += 1
     return points
 
 
@@ -86,18 +97,18 @@ def kill_recovery(case: tuple[int, int]) -> int:
         crashed = fresh_copy(root, folder / "crashed")
         told = root.with_suffix(f".{ACKNOWLEDGED}")
         sure = told.read_text() if told.exists() else ""
-        again = fresh_copy(crashed, folder / "results")
-        total = count_operations(lambda: scenario.recover(again, sync))
-        for at in range(1, total + 1, step):
-            again = fresh_copy(crashed, folder / "results")
-            told.write_text(sure)
-            killed_before(at, lambda: scenario.recover(again, sync))
-            try:
-                victim(lambda: judge(scenario, sync, again))
-            except AssertionError as error:
-                where = f"{scenario.name}, durable {sync}, crash {crash}, recovery {at}"
-                raise AssertionError(where) from error
-            points += 1
+        total = count_operations(lambda: scenario.recover(root, sync))
+        with servant(lambda: judge(scenario, sync, root)) as judged:
+            for at in range(1, total + 1, step):
+                fresh_copy(crashed, root)
+                told.write_text(sure)
+                killed_before(at, lambda: scenario.recover(root, sync))
+                try:
+                    judged()
+                except AssertionError as error:
+                    where = f"{scenario.name}, durable {sync}, crash {crash}, recovery {at}"
+                    raise AssertionError(where) from error
+                points += 1
     return points
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,12 +28,13 @@ from workspace_kit.layout import names
 from workspace_kit.layout.archive import verify_archive
 from workspace_kit.layout.checkpoint import set_aside, write_checkpoint
 from workspace_kit.layout.follow import Batch
-from workspace_kit.layout.inventory import inventory
+from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import document_of, log_of
+from workspace_kit.layout.reader import document_of, log_of, read_rows
 from workspace_kit.layout.recovery import read_with_recovery
 from workspace_kit.layout.writer import SignalWriter, write_document, write_signal_file
+from workspace_kit.mirror import mirror_folder, refresh
 
 NOW = dt.datetime(2026, 1, 1)
 TRIALS = 6
@@ -208,9 +210,9 @@ def _append_on(root: Path, sync: bool) -> None:
 
 
 def _all_appended(root: Path) -> None:
-    _appended(root)
     for trial in range(4):
-        assert read_with_recovery(root / f"w/signals/trial_{trial}.jsonl", "strict").rows.height == 10
+        rows = read_with_recovery(root / f"w/signals/trial_{trial}.jsonl", "strict").rows
+        assert rows["symbol"].to_list() == [f"S{n}" for n in range(trial, APPENDS, 4)]
 
 
 # Documents.
@@ -481,7 +483,14 @@ def _seen(root: Path, sync: bool) -> None:
 
 
 def _refresh(root: Path, _sync: bool) -> None:
-    open_catalog(root).close()
+    refresh(
+        inventory(workspaces(root)),
+        folder=mirror_folder(root),
+        workspaces=None,
+        read=read_rows,
+        now_ns=time.time_ns(),
+        progress=lambda _done, _total: None,
+    )
 
 
 def _mirror_holds(root: Path) -> None:
@@ -492,10 +501,6 @@ def _refresh_on(root: Path, _sync: bool) -> None:
     with open_catalog(root) as catalog:
         assert catalog.table("signals").height == 18
         assert catalog.table("performance").height == 9
-
-
-def _mirrored(root: Path) -> None:
-    _refresh_on(root, False)
 
 
 PINS = 15
@@ -599,7 +604,7 @@ SCENARIOS = (
     Scenario("clean", _three, _clean, _clean_holds, _clean, _cleaned),
     Scenario("remove", _filled, _remove, _remove_holds, _remove_on, _removed),
     Scenario("set aside", _filled, _set_aside, _aside_holds, _set_aside, _all_aside),
-    Scenario("mirror", _seen, _refresh, _mirror_holds, _refresh_on, _mirrored),
+    Scenario("mirror", _seen, _refresh, _mirror_holds, _refresh_on, _mirror_holds),
     Scenario("follow", _to_follow, _follow, _followed_so_far, _follow_on, _all_followed),
     Scenario("log", _made, _pin, _pin_holds, _pin_on, _pinned),
 )

@@ -97,7 +97,7 @@ def in_trials(operations: list[tuple[str, Path]]) -> list[int]:
 
 
 @pytest.mark.faults
-def test_r11_resumed_is_uninterrupted(golden, tiny, tmp_path):
+def test_r11_resumed_is_uninterrupted(golden, tiny, tmp_path, tell):
     expected, operations = golden
     inside = in_trials(operations)
     everywhere = range(0, len(operations), 16)
@@ -106,11 +106,11 @@ def test_r11_resumed_is_uninterrupted(golden, tiny, tmp_path):
         root = tmp_path / str(point)
         assert stopped(tiny, root, before=point)
         assert resumed(tiny, root) == expected, f"stopped before {operations[point]}"
-    print(f"R11: {len(points)} of {len(operations)} operations, all equal")  # noqa: T201 - the figure
+    tell(f"R11: {len(points)} of {len(operations)} operations, all equal")
 
 
 @pytest.mark.faults
-def test_r11_stopped_again_while_it_resumes(golden, tiny, tmp_path):
+def test_r11_stopped_again_while_it_resumes(golden, tiny, tmp_path, tell):
     expected, operations = golden
     inside = in_trials(operations)
     chance = random.Random(11)  # noqa: S311 - repeatable moments
@@ -121,7 +121,7 @@ def test_r11_stopped_again_while_it_resumes(golden, tiny, tmp_path):
             with storage.watch_operations(killing_after(chance.randrange(1, 60))), pytest.raises(Killed):
                 wk.resume_run(ID, root, workers=1)
         assert resumed(tiny, root) == expected
-    print("R11: 12 runs stopped three times, all equal")  # noqa: T201 - the figure
+    tell("R11: 12 runs stopped three times, all equal")
 
 
 def killing_after(operations: int) -> Callable[[str, Path], None]:
@@ -206,7 +206,7 @@ def test_a_killed_command_resumes_to_the_bytes_of_a_whole_one(golden, tiny, tmp_
 
 
 @pytest.mark.faults
-def test_r11_kill_9_on_the_command(tiny, tmp_path, epoch):
+def test_r11_kill_9_on_the_command(tiny, tmp_path, epoch, tell):
     in_time = kills(tiny, tmp_path, count=50, seed=9)
-    print(f"R11: 50 x kill -9 at random moments, {in_time} before the end, 50 equal")  # noqa: T201
+    tell(f"R11: 50 x kill -9 at random moments, {in_time} before the end, 50 equal")
     assert in_time >= 25

@@ -15,7 +15,14 @@ import pytest
 
 import workspace_kit as wk
 from workspace_kit import storage
-from workspace_kit.errors import FileDamaged, NewerFormat, PriceError, UsageError, WorkspaceCorruptedError
+from workspace_kit.errors import (
+    FileDamaged,
+    NewerFormat,
+    NotFound,
+    PriceError,
+    UsageError,
+    WorkspaceCorruptedError,
+)
 from workspace_kit.flows import discovery, journal, resume, run
 from workspace_kit.layout import names, reader
 from workspace_kit.layout.chain import sealed
@@ -140,7 +147,10 @@ def test_signals_of_a_trial_without_its_document_are_set_aside_not_deleted(
     resumed = wk.resume_run(ID, tmp_path, workers=1)
     aside = workspace / "checkpoints" / "set_aside" / "0" / "signals" / "trial_2.jsonl"
     assert aside.read_bytes() == half
-    assert any("signals/trial_2.jsonl" in each for each in resumed.remarks)
+    assert (
+        "Set aside in checkpoints/set_aside/0: analysis/regimes.csv, signals/trial_2.jsonl."
+        in resumed.remarks
+    )
     with wk.open_catalog(tmp_path) as catalog:
         assert catalog.sql("select count(*) as n from faults")["n"].item() == 0
 
@@ -227,6 +237,47 @@ def test_a_damaged_checkpoint_stops_and_fallback_goes_back(copy, golden, in_proc
     resumed = wk.resume_run(copy, fallback=True, workers=1)
     assert "Gone back to phase_3" in resumed.remarks[0]
     assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_a_lost_last_checkpoint_stops_and_fallback_repeats_its_phase(copy, golden, in_process):
+    (copy / "checkpoints" / "phase_4_complete.checkpoint").unlink()
+    with pytest.raises(WorkspaceCorruptedError, match=r"phase_4_complete.checkpoint .*deleted: the log"):
+        wk.resume_run(copy)
+    resumed = wk.resume_run(copy, fallback=True, workers=1)
+    assert list(resumed.phases) == ["phase_4"]
+    assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
+    assert wk.verify_workspace(copy)["verdict"].is_in(["ok", "may change"]).all()
+
+
+def test_a_run_killed_after_its_last_checkpoint_is_only_said_to_be_complete(
+    golden, tiny, tmp_path, in_process
+):
+    last = max(
+        number for number, (_, path) in enumerate(golden[1]) if path.name == "phase_4_complete.checkpoint"
+    )
+    workspace = interrupted(tiny, tmp_path, at=last + 1)
+    state = workspace / "checkpoints" / "current_state.json"
+    assert json.loads(state.read_text())["state"] == "running"
+    assert list(wk.resume_run(workspace, workers=1).phases) == []
+    told = json.loads(state.read_text())
+    assert (told["phase"], told["state"]) == ("phase_4", "complete")
+    assert told["completed_trials"] == [f"trial_{number}" for number in range(4)]
+
+
+def test_a_resume_removes_what_dead_writers_left_and_no_living_ones_work(copy, in_process):
+    dead = copy / "signals" / ".trial_0.jsonl.999999999.0123abcd.tmp"
+    alive = copy / "signals" / f".trial_0.jsonl.{os.getpid()}.0123abcd.tmp"
+    for path in (dead, alive):
+        path.touch()
+        os.utime(path, (0, 0))
+    wk.resume_run(copy, workers=1)
+    assert (dead.exists(), alive.exists()) == (False, True)
+
+
+def test_a_workspace_of_another_program_is_not_resumed_and_says_why(tmp_path):
+    made = wk.WorkspaceManager(tmp_path).create_workspace({"name": "foreign"}, "w")
+    with pytest.raises(NotFound, match="go on with the program that wrote it"):
+        wk.resume_run(made)
 
 
 def test_fallback_goes_behind_files_that_changed(copy, golden, in_process):

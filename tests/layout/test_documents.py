@@ -396,6 +396,7 @@ def test_a_fault_names_its_file_and_shows_its_first_bytes() -> None:
         "path": "p",
         "line": None,
         "byte_offset": None,
+        "length": None,
         "reason": "unreadable: Expecting value: line 1 column 1 (char 0)",
         "excerpt": "\\x1b[2J",
     }

@@ -50,6 +50,30 @@ def faults(data: bytes) -> list[tuple[int | None, int | None, str]]:
     return read(data).faults.select("line", "byte_offset", "reason").rows()
 
 
+BAD = (
+    b"[1]\n",
+    b'{"a": 1}',
+    line(action="STEAL"),
+    line(timestamp="never"),
+    line(strength=7),
+    b"\xff\n",
+    b"  7 \n",
+)
+
+
+@given(st.lists(st.sampled_from((*BAD, line(), b"\n", line(note="\u00e9"), line()[:30] + line()))))
+@settings(deadline=None, max_examples=50)
+def test_offset_and_length_cut_just_what_the_excerpt_shows_out_of_the_file(parts: list[bytes]) -> None:
+    data = b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts) + b'{"torn'
+    for number, start, length, shown in (
+        read(data).faults.select("line", "byte_offset", "length", "excerpt").iter_rows()
+    ):
+        cut = data[start : start + length]
+        assert shown == excerpt(cut)
+        assert b"\n" not in cut
+        assert data[:start].count(b"\n") == number - 1
+
+
 # The file of the description, and what it must become.
 
 

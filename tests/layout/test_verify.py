@@ -164,7 +164,7 @@ def test_output_of_a_phase_that_began_is_partial_and_any_other_file_added(worksp
         "analysis/regime_optimal_params.json": ("partial output", "of phase_2"),
         "analysis/notes.json": ("added", "in no checkpoint, nor registered in the log"),
     }
-    check(verify(workspace, Digests(workspace, deep=True)).rows, where="w")
+    check(verify(workspace, Digests(workspace, deep=True)).rows, where=workspace.path)
 
 
 def test_an_analysis_that_the_log_names_is_known(workspace):
@@ -189,9 +189,9 @@ def test_all_changes_are_listed_in_one_error(workspace):
     (workspace.path / "analysis" / "a.json").unlink()
     same_size(workspace.path / "signals" / "trial_1.jsonl")
     with pytest.raises(WorkspaceCorruptedError) as caught:
-        check(verify(workspace, Digests(workspace, deep=True)).rows, where="w")
+        check(verify(workspace, Digests(workspace, deep=True)).rows, where=workspace.path)
     assert caught.value.exit_code == 4
-    assert "2 file(s) changed since the last checkpoint" in str(caught.value)
+    assert "2 files changed since the last checkpoint: " in str(caught.value)
     assert "analysis/a.json deleted; signals/trial_1.jsonl modified (same size, other bytes)" in str(
         caught.value
     )
@@ -212,8 +212,11 @@ def test_what_cannot_be_read_is_no_change_and_never_ok(workspace, monkeypatch):
         ("analysis/a.json", "unreadable", "EACCES: Permission denied")
     ]
     with pytest.raises(FileDamaged) as caught:
-        check(found.rows, where="w")
+        check(found.rows, where=workspace.path)
     assert caught.value.exit_code == 5
+    assert "1 file that cannot be read: analysis/a.json unreadable (EACCES: Permission denied)" in str(
+        caught.value
+    )
 
 
 def test_a_damaged_checkpoint_is_named_and_the_way_out_with_it(workspace):
@@ -221,8 +224,25 @@ def test_a_damaged_checkpoint_is_named_and_the_way_out_with_it(workspace):
     path.write_bytes(path.read_bytes()[:-20])
     found = verify(workspace, Digests(workspace, deep=True))
     assert found.problems["path"].to_list() == ["checkpoints/phase_1_complete.checkpoint"]
-    with pytest.raises(WorkspaceCorruptedError, match="--fallback"):
-        check(found.rows, where="w")
+    with pytest.raises(WorkspaceCorruptedError, match="`workspace-kit resume w --fallback` goes back"):
+        check(found.rows, where=workspace.path)
+
+
+def test_a_log_that_is_gone_is_a_deletion_and_a_picture_that_is_gone_is_none(workspace):
+    picture = workspace.path / "visualizations" / "chart.png"
+    picture.touch()
+    write_checkpoint(
+        workspace,
+        "phase_2",
+        inventory([workspace]),
+        state={},
+        completed_trials=[],
+        written_at=NOW,
+        sync=False,
+    )
+    picture.unlink()
+    (workspace.path / "metadata" / "execution_log.json").unlink()
+    assert verdicts(workspace) == {"metadata/execution_log.json": ("deleted", "")}
 
 
 def test_a_damaged_log_is_unreadable_and_the_rest_is_judged(workspace):

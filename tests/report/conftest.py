@@ -246,6 +246,7 @@ def make_story(bars: int = 389) -> Story:
                 "path": "signals/trial_7.jsonl",
                 "line": 212,
                 "byte_offset": 24_311,
+                "length": 57,
                 "reason": "not JSON: the line ends inside a string",
                 "excerpt": '{"timestamp": "1998-04-30T23:59:59Z", "symb',
             }

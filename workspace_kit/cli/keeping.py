@@ -32,13 +32,14 @@ def verify(
 
     Example: `workspace-kit verify workflow_20260101_120000_1a2b3c4d --format csv`
     """
+    held = flows.open_workspace(workspace, results)
     with interruptible():
-        rows = flows.verify_workspace(workspace, results, deep=deep, reporter=watching(quiet=quiet))
+        rows = flows.verify_workspace(held, deep=deep, reporter=watching(quiet=quiet))
     told = flows.differences(rows) if form == "table" else rows
     if told.height or form != "table":
         terminal.write_rows(told, form)
     terminal.remark(flows.verdict_counts(rows))
-    flows.check_verdicts(rows, where=workspace)
+    flows.check_verdicts(rows, where=held.path)
 
 
 def accept(

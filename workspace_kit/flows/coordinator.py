@@ -116,7 +116,7 @@ class WorkspaceManager:
         """
         workspace = open_workspace(workflow_id, self.root)
         found = verify(workspace, Digests(workspace, deep=True))
-        check(found.rows, where=str(workspace.path))
+        check(found.rows, where=workspace.path)
         self.workspace = workspace.path
         return found.phase
 

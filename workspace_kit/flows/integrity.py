@@ -64,8 +64,8 @@ def verify_workspace(
     return found.rows
 
 
-def check_verdicts(rows: pl.DataFrame, *, where: str) -> None:
-    """Return where nothing would stop a resume.
+def check_verdicts(rows: pl.DataFrame, *, where: Path) -> None:
+    """Return where nothing would stop a resume; ``where`` is the workspace's folder.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def accept_change(
         if row["verdict"] not in _ACCEPTABLE:
             raise UsageError(
                 str(held.path / short),
-                found=f"{row['verdict']}{row['detail'] and ': '}{row['detail']}",
-                expected=f"a file that is {', '.join(_ACCEPTABLE)}",
+                found=f"a file that is {row['verdict']}{row['detail'] and ': '}{row['detail']}",
+                expected=f"one that is {', '.join(_ACCEPTABLE[:-1])} or {_ACCEPTABLE[-1]}",
                 remedy="nothing to accept" if row["verdict"] in {OK, MAY_CHANGE} else "restore it",
             )
         after = _written_by(found, short)

@@ -55,6 +55,11 @@ class Plan(NamedTuple):
         return self.found.phase or START
 
     @property
+    def seq(self) -> int:
+        """Number of the last checkpoint that still holds, 0 without one."""
+        return self.chain.last.seq if self.chain.last else 0
+
+    @property
     def phases(self) -> Sequence[str]:
         """Phases to run."""
         return PHASES[len(self.chain.whole) :]
@@ -74,7 +79,7 @@ def plan_resume(workspace: Workspace, wish: Wish) -> Plan:
     found = verify(workspace, digests)
     if wish.fallback and found.problems.height:
         found, reasons = _one_back(workspace, digests, found)
-    check(found.rows, where=str(workspace.path))
+    check(found.rows, where=workspace.path)
     _check_phases(workspace, found)
     still_good = _still_good(workspace, found)
     first = min(_wished(found, wish.start), still_good)
@@ -92,19 +97,18 @@ def plan_resume(workspace: Workspace, wish: Wish) -> Plan:
 
 
 def clear(workspace: Workspace, plan: Plan) -> list[str]:
-    """Set aside what no longer holds, and return its names: checkpoints from the last on, then files.
+    """Set aside what no longer holds, and return what it was: checkpoints from the last on, then files.
 
     Interrupted and done again it ends in the same state. What is no regular file stays where it is.
     """
-    seq = plan.chain.last.seq if plan.chain.last else 0
     kept = (
         set() if plan.chain.whole else {path for trial in plan.done for path in _files_of(workspace, trial)}
     )
     loose = plan.found.rows.filter(pl.col("verdict").is_in(LOOSE))["path"]
     half_done = [path for path in map(workspace.path.joinpath, loose) if path not in kept]
     moved = [
-        *withdraw(workspace, _no_longer_good(workspace, plan), after=seq, at=wall_clock()),
-        *(set_aside(workspace, path, seq=seq) for path in half_done if is_regular(path)),
+        *withdraw(workspace, _no_longer_good(workspace, plan), after=plan.seq, at=wall_clock()),
+        *(set_aside(workspace, path, seq=plan.seq) for path in half_done if is_regular(path)),
     ]
     for folder in names.FOLDERS:
         for path in storage.leftovers(workspace.path / folder):

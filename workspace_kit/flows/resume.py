@@ -71,16 +71,17 @@ def resume_run(
     workspace = open_workspace(name, root)
     with leased(workspace):
         plan = plan_resume(workspace, Wish(start, retry_failed, fallback))
+        made = _environment(workspace)
         path = workspace.file(names.CONFIG, "config")
         config = parse_config(read_bytes(path).decode("utf-8", "replace"), where=str(path))
-        made = _environment(workspace)
         folder = Path(made["config_folder"])
         market = load_market(config, folder=folder)
         trials_of(market, folder=folder, root=workspace.root)
         if market.digest != made["prices"]["digest"]:
             plan = _with_new_prices(workspace, plan, made, market, accept=accept_new_prices)
         moved = clear(workspace, plan)
-        remarks = [*plan.reasons, *([f"Set aside: {', '.join(moved)}."] if moved else [])]
+        aside = f"Set aside in checkpoints/{names.SET_ASIDE}/{plan.seq}: {', '.join(moved)}."
+        remarks = [*plan.reasons, *([aside] if moved else [])]
         journal = _journal(workspace, plan, {"after": plan.base, "reasons": plan.reasons, "set_aside": moved})
         trip = Trip(workspace, config, folder, market, workers or default_workers(), reporter)
         carry_out(trip, journal, plan.phases)

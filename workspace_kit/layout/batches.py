@@ -198,8 +198,8 @@ def _next(descriptor: int, position: int, size: int) -> tuple[bytes, bool]:
 
 
 def _unread(file: _Signals, error: WorkspaceKitError) -> Batch:
-    fault = (file.workspace, file.path, None, None, error.found, "", file.path)
-    faults = pl.DataFrame([fault], schema=_EMPTY["faults"].schema, orient="row")
+    fault = {"workspace": file.workspace, "path": file.path, "reason": error.found, ORIGIN: file.path}
+    faults = pl.DataFrame([{**fault, "excerpt": ""}], schema=_EMPTY["faults"].schema)
     return Batch({**_EMPTY, "faults": faults}, _read([(file.path,)]))
 
 

@@ -32,6 +32,7 @@ class Fault(NamedTuple):
 
     line: int | None
     byte_offset: int | None
+    length: int | None
     reason: str
     excerpt: str
 
@@ -126,12 +127,13 @@ def parse_lines(data: bytes) -> tuple[pl.DataFrame, list[Fault]]:
     faults: list[Fault] = []
     offset = 0
     for number, line in enumerate(_lines(data), 1):
-        start = offset
-        for piece in _records(line) if line.strip() else ():
+        pieces = _records(line) if line.strip() else []
+        start = offset + (line.find(pieces[0]) if pieces else 0)
+        for piece in pieces:
             try:
                 rows.append((*_record(piece), number))
             except (ValueError, OverflowError, RecursionError) as error:
-                faults.append(Fault(number, start, reason_of(error), excerpt(piece)))
+                faults.append(Fault(number, start, len(piece), reason_of(error), excerpt(piece)))
             start += len(piece)
         offset += len(line)
     schema = {**AS_WRITTEN, "extra": TEXT, LINE: COUNT}

@@ -75,7 +75,8 @@ def read_pieces(pieces: Sequence[Piece], *, zone: Zone) -> Pieces:
     faults: list[list[Fault]] = [damaged.get(index, []) for index in range(len(pieces))]
     rows, refused, forms = _locate(parsed, pieces, zone)
     for index, (piece, text, height) in enumerate(zip(pieces, texts, heights, strict=True)):
-        faults[index] += [*_oddities(piece, text), *_torn(piece, text, height), *refused.get(index, [])]
+        faults[index] += [*_oddities(piece, text), *_torn(piece, text, height)]
+        faults[index] += _shown(refused.get(index, []), text)
     places = [
         Place(piece.after.byte + len(text), piece.after.line + height, form)
         for piece, text, height, form in zip(pieces, texts, heights, forms, strict=True)
@@ -147,14 +148,27 @@ def _placed(rows: pl.DataFrame, indexes: Sequence[int], heights: Sequence[int]) 
 def _oddities(piece: Piece, text: bytes) -> Iterator[Fault]:
     """What is read all the same, though no JSON lines should have it."""
     if not piece.after.byte and piece.data.startswith(BYTE_ORDER_MARK):
-        yield Fault(1, 0, MARK_SKIPPED, "")
+        yield Fault(1, 0, len(BYTE_ORDER_MARK), MARK_SKIPPED, "")
     if b"\r" in text and b"\r\n" in text:
-        yield Fault(None, None, CRLF_READ, "")
+        yield Fault(None, None, None, CRLF_READ, "")
 
 
 def _torn(piece: Piece, text: bytes, height: int) -> Iterator[Fault]:
     if len(text) < len(piece.data):
-        yield Fault(height + 1, len(text), TORN_TAIL, excerpt(piece.data[len(text) :]))
+        tail = piece.data[len(text) :]
+        yield Fault(height + 1, len(text), len(tail), TORN_TAIL, excerpt(tail))
+
+
+def _shown(refused: Sequence[Fault], text: bytes) -> Iterator[Fault]:
+    """Say where the refused lines lie, and show what they begin with."""
+    if not refused:
+        return
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+    for fault in refused:
+        line = fault.line or 1
+        start = int(ends[line - 2]) + 1 if line > 1 else 0
+        data = text[start : ends[line - 1]]
+        yield fault._replace(byte_offset=start, length=len(data), excerpt=excerpt(data))
 
 
 def _told(pieces: Sequence[Piece], found: Sequence[Sequence[Fault]]) -> pl.DataFrame:
@@ -223,7 +237,7 @@ def _refused(bad: pl.DataFrame) -> dict[int, list[Fault]]:
     )
     faults: dict[int, list[Fault]] = {}
     for piece, line, text in bad.select(_PIECE, LINE, reason.alias("reason")).iter_rows():
-        faults.setdefault(piece, []).append(Fault(line, None, excerpt(text.encode()), ""))
+        faults.setdefault(piece, []).append(Fault(line, None, None, excerpt(text.encode()), ""))
     return faults
 
 

@@ -97,8 +97,8 @@ def problems_of(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col("verdict").is_in([*CHANGED, UNREADABLE]))
 
 
-def check(rows: pl.DataFrame, *, where: str) -> None:
-    """Return where no verdict stops a resume.
+def check(rows: pl.DataFrame, *, where: Path) -> None:
+    """Return where no verdict stops a resume; ``where`` is the workspace's folder.
 
     Raises
     ------
@@ -110,24 +110,32 @@ def check(rows: pl.DataFrame, *, where: str) -> None:
     problems = problems_of(rows)
     if problems.is_empty():
         return
-    unread = problems.filter(pl.col("verdict") == UNREADABLE).height
-    kind = FileDamaged if unread == problems.height else WorkspaceCorruptedError
     told = [
         f"{path} {verdict}{f' ({detail})' if detail else ''}"
         for path, verdict, detail in problems.select("path", "verdict", "detail").iter_rows()
     ]
     more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-    is_chain = DAMAGED in problems["verdict"].to_list()
-    raise kind(
-        where,
-        found=f"{len(told)} file(s) changed since the last checkpoint: "
-        + "; ".join(told[:MOST_NAMED])
-        + more,
+    found = f"{'; '.join(told[:MOST_NAMED])}{more}"
+    if (problems["verdict"] == UNREADABLE).all():
+        raise FileDamaged(
+            str(where),
+            found=f"{_files(len(told))} that cannot be read: {found}",
+            expected="every file readable",
+            remedy="give leave to read them, or restore them",
+        )
+    raise WorkspaceCorruptedError(
+        str(where),
+        found=f"{_files(len(told))} changed since the last checkpoint: {found}",
         expected="every file as its checkpoint recorded it",
-        remedy="`resume --fallback` goes back to the last good checkpoint"
-        if is_chain
-        else "restore them, or `workspace-kit accept WORKSPACE PATH --reason ...` each change that was meant",
+        remedy=f"`workspace-kit resume {where.name} --fallback` goes back to the last good checkpoint"
+        if DAMAGED in problems["verdict"].to_list()
+        else "restore what was not meant to change; "
+        f"`workspace-kit accept {where.name} PATH --reason ...` what was",
     )
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def accepted_changes(log: Sequence[Any]) -> dict[str, dict[str, Any]]:
