@@ -26,7 +26,7 @@ from workspace_kit.flows.lifecycle import (
 from workspace_kit.layout import names
 from workspace_kit.layout.archive import verify_archive
 from workspace_kit.layout.checkpoint import set_aside, write_checkpoint
-from workspace_kit.layout.follow import Batch
+from workspace_kit.layout.follow import NewLines
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import Workspace
@@ -543,7 +543,7 @@ def _to_follow(root: Path, sync: bool) -> None:
     (root / "out").mkdir()
 
 
-def _keep(root: Path, sync: bool) -> Callable[[Batch], None]:
+def _keep(root: Path, sync: bool) -> Callable[[NewLines], None]:
     return lambda batch: storage.replace(root / "out" / batch.name, batch.data, sync=sync)
 
 

@@ -17,7 +17,10 @@ def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
 
     Example: `workspace-kit list --format csv`
     """
-    with flows.open_catalog(results) as catalog:
+    with (
+        flows.reading(terminal.progress_bar) as progress,
+        flows.open_catalog(results, progress=progress) as catalog,
+    ):
         rows = catalog.answer("workspace_summary")
     if rows.is_empty():
         terminal.remark(f"No workspace in {results} yet; `workspace-kit run` makes one.")
@@ -76,7 +79,7 @@ def sql(
     if query is not None and file is not None:
         raise typer.BadParameter("SQL stands in QUERY or in --file, not in both")
     with (
-        terminal.counting_bar("Reading") as progress,
+        flows.reading(terminal.progress_bar) as progress,
         flows.open_catalog(results, progress=progress) as catalog,
     ):
         given = parameters or ()
@@ -105,7 +108,7 @@ def catalog(
     if raw:
         terminal.say(flows.raw_views(results))
         return
-    with terminal.counting_bar("Reading") as progress:
+    with flows.reading(terminal.progress_bar) as progress:
         made = flows.publish_catalog(path or results / "catalog.duckdb", results, progress=progress)
     terminal.say(f"Catalog: {made}")
 
