@@ -83,21 +83,21 @@ def write_frames(frames: "Iterable[pl.DataFrame]", form: Format) -> None:
 @contextmanager
 def progress_bar(what: str, total: int, /) -> Iterator[Callable[[], None]]:
     """Show steps done, rate and time left on standard error, where that is a terminal."""
-    with _bar() as progress:
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(sys.stderr)) as progress:
         task = progress.add_task(what, total=total)
         yield lambda: progress.advance(task)
-
-
-@contextmanager
-def counting_bar(what: str, /) -> Iterator[Callable[[int, int], None]]:
-    """Show the same of work that tells steps done and steps in all, once there are any."""
-    with _bar() as progress:
-        task = progress.add_task(what, total=None, visible=False)
-
-        def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, visible=True)
-
-        yield show
 
 
 @contextmanager
@@ -128,20 +128,6 @@ def _facts(facts: Mapping[str, str]) -> Table:
     for name, fact in facts.items():
         table.add_row(name, Text(printable(fact)))
     return table
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=_console(sys.stderr),
-        disable=not sys.stderr.isatty(),
-    )
 
 
 class _Rate(ProgressColumn):

@@ -26,12 +26,13 @@ from workspace_kit.flows.lifecycle import (
 )
 from workspace_kit.layout import names
 from workspace_kit.layout.archive import verify_archive
+from workspace_kit.layout.batches import read_batches
 from workspace_kit.layout.checkpoint import set_aside, write_checkpoint
-from workspace_kit.layout.follow import Batch
+from workspace_kit.layout.follow import NewLines
 from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import document_of, log_of, read_rows
+from workspace_kit.layout.reader import document_of, log_of
 from workspace_kit.layout.recovery import read_with_recovery
 from workspace_kit.layout.writer import SignalWriter, write_document, write_signal_file
 from workspace_kit.mirror import mirror_folder, refresh
@@ -487,7 +488,7 @@ def _refresh(root: Path, _sync: bool) -> None:
         inventory(workspaces(root)),
         folder=mirror_folder(root),
         workspaces=None,
-        read=read_rows,
+        read=read_batches,
         now_ns=time.time_ns(),
         progress=lambda _done, _total: None,
     )
@@ -548,7 +549,7 @@ def _to_follow(root: Path, sync: bool) -> None:
     (root / "out").mkdir()
 
 
-def _keep(root: Path, sync: bool) -> Callable[[Batch], None]:
+def _keep(root: Path, sync: bool) -> Callable[[NewLines], None]:
     return lambda batch: storage.replace(root / "out" / batch.name, batch.data, sync=sync)
 
 

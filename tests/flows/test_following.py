@@ -16,7 +16,7 @@ import workspace_kit as wk
 from workspace_kit.errors import FileDamaged, UsageError
 from workspace_kit.flows import following
 from workspace_kit.layout import follow
-from workspace_kit.layout.follow import Batch
+from workspace_kit.layout.follow import NewLines
 from workspace_kit.layout.names import FOLDERS, Workspace
 
 LINES = "signals/*.jsonl"
@@ -67,7 +67,7 @@ def test_files_and_lines_of_the_same_files_are_followed_apart(workspace: Workspa
     put(workspace, "signals/trial_0.jsonl", "one\n")
     followed = wk.IncrementalProcessor(workspace, state=state)
     paths: list[Path] = []
-    batches: list[Batch] = []
+    batches: list[NewLines] = []
     for _ in range(2):
         followed.process_new_files(LINES, paths.append, once=True)
         followed.process_new_lines(LINES, batches.append, once=True)
@@ -122,7 +122,7 @@ def test_lines_added_to_a_file_left_alone_do_not_bring_it_back_but_another_proce
     path = put(workspace, "signals/trial_0.jsonl", "one\n")
     calls: list[bytes] = []
 
-    def fail(batch: Batch) -> None:
+    def fail(batch: NewLines) -> None:
         calls.append(batch.data)
         raise ValueError("no")
 
@@ -157,7 +157,7 @@ def test_it_goes_on_until_the_event_is_set(workspace: Workspace) -> None:
     stop = threading.Event()
     seen: list[str] = []
 
-    def take(batch: Batch) -> None:
+    def take(batch: NewLines) -> None:
         seen.extend(line.decode() for line in batch.lines)
         if len(seen) == 3:
             stop.set()
@@ -197,7 +197,7 @@ def test_what_was_done_before_an_interruption_is_remembered(workspace: Workspace
     for number in range(3):
         put(workspace, f"signals/trial_{number}.jsonl", "one\n")
 
-    def interrupted(batch: Batch) -> None:
+    def interrupted(batch: NewLines) -> None:
         if batch.key.endswith("1.jsonl"):
             raise KeyboardInterrupt
 
@@ -311,7 +311,7 @@ def look(
             at_death.append(state.read_bytes() if state.exists() else None)
             raise Killed
 
-    def keep(batch: Batch) -> None:
+    def keep(batch: NewLines) -> None:
         nonlocal calls
         die_if("before")
         outputs[batch.name] = batch.lines

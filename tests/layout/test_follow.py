@@ -8,13 +8,13 @@ import pytest
 
 from workspace_kit.errors import FileDamaged, NameInvalid
 from workspace_kit.layout import follow
-from workspace_kit.layout.follow import Batch, Seen, matching, new_file, new_lines
+from workspace_kit.layout.follow import NewLines, Seen, matching, new_file, new_lines
 
 LATER = 1 << 62  # long after any file here was written, so that none is too young to trust
 KEY = "signals/trial_0.jsonl"
 
 
-def batches(path: Path, seen: Seen | None = None) -> tuple[list[Batch], Seen]:
+def batches(path: Path, seen: Seen | None = None) -> tuple[list[NewLines], Seen]:
     """What is new of the lines of a file, and what is known afterwards."""
     told = list(new_lines(path, KEY, seen, path.stat(), now_ns=LATER))
     assert told[-1][0] is None

@@ -36,7 +36,7 @@ def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
     Example: `workspace-kit list --format csv`
     """
     with (
-        terminal.counting_bar("Reading") as progress,
+        flows.reading(terminal.progress_bar) as progress,
         flows.open_catalog(results, progress=progress) as catalog,
     ):
         rows = catalog.answer("workspace_summary")
@@ -97,7 +97,7 @@ def sql(
     if query is not None and file is not None:
         raise typer.BadParameter("SQL stands in QUERY or in --file, not in both")
     with (
-        terminal.counting_bar("Reading") as progress,
+        flows.reading(terminal.progress_bar) as progress,
         flows.open_catalog(results, progress=progress) as catalog,
     ):
         given = parameters or ()
@@ -126,7 +126,7 @@ def catalog(
     if raw:
         terminal.say(flows.raw_views(results))
         return
-    with terminal.counting_bar("Reading") as progress:
+    with flows.reading(terminal.progress_bar) as progress:
         made = flows.publish_catalog(path or results / "catalog.duckdb", results, progress=progress)
     terminal.say(f"Catalog: {made}")
 

@@ -14,7 +14,7 @@ import polars as pl
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged, UsageError
 from workspace_kit.flows.studies import open_workspace
-from workspace_kit.layout.follow import Batch, Identity, Seen, identity_of, matching, new_file, new_lines
+from workspace_kit.layout.follow import Identity, NewLines, Seen, identity_of, matching, new_file, new_lines
 from workspace_kit.layout.names import Workspace
 from workspace_kit.schema import COUNT, FLAG, TEXT
 
@@ -129,7 +129,7 @@ class IncrementalProcessor:
     def process_new_lines(
         self,
         pattern: str,
-        processor: Callable[[Batch], object],
+        processor: Callable[[NewLines], object],
         *,
         once: bool = False,
         timeout: float | None = None,

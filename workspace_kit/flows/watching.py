@@ -13,7 +13,7 @@ from workspace_kit.flows.following import IncrementalProcessor
 from workspace_kit.flows.origins import content_of
 from workspace_kit.flows.studies import open_workspace
 from workspace_kit.layout import names
-from workspace_kit.layout.follow import Batch, matching
+from workspace_kit.layout.follow import NewLines, matching
 from workspace_kit.layout.inventory import workspaces
 from workspace_kit.layout.names import FileKind, Workspace
 from workspace_kit.layout.reader import document_of
@@ -142,7 +142,7 @@ class _Watch:
         found = (self.workspace.path / name for name, _ in matching(self.workspace.path, _pattern(kind)))
         return {key: path for path in found if (key := kind.key(path.parent.name, path.name))}
 
-    def _count(self, batch: Batch) -> None:
+    def _count(self, batch: NewLines) -> None:
         before = self._signals.get(batch.path, 0) if batch.start else 0
         self._signals[batch.path] = before + batch.data.count(b"\n")
         if batch.data:
@@ -170,7 +170,7 @@ def _pattern(kind: FileKind) -> str:
     return f"{kind.folder}/*{kind.suffix}"
 
 
-def _told(batch: Batch) -> str:
+def _told(batch: NewLines) -> str:
     """Return the last signal of a batch in words, or as it lies there."""
     line, trial = batch.data[batch.data.rfind(b"\n", 0, -1) + 1 : -1], batch.path.stem
     try:

@@ -5,7 +5,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import translate
 from pathlib import Path, PurePosixPath
@@ -15,14 +14,14 @@ import msgspec
 
 from workspace_kit.errors import FileDamaged, NameInvalid
 from workspace_kit.layout.digests import RACY_NS
-from workspace_kit.layout.reader import sha256_of
+from workspace_kit.layout.reader import opened, read_at, sha256_of
 
 HEAD, WINDOW, SLICE = 4 << 10, 64 << 10, 64 << 20
 Identity = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class NewLines:
     """Whole lines that came to one file since its last batch.
 
     ``key`` is the file's path within the workspace, ``generation`` how often it has been rewritten, ``start``
@@ -138,7 +137,7 @@ def new_file(
 
 def new_lines(
     path: Path, key: str, seen: Seen | None, _status: os.stat_result, *, now_ns: int
-) -> Iterator[tuple[Batch | None, Seen]]:
+) -> Iterator[tuple[NewLines | None, Seen]]:
     """Yield the whole lines that came since, a slice at a time, each with what is then known of the file.
 
     A file of another inode, or whose seen bytes are gone or others, begins anew as its next generation, with
@@ -149,16 +148,17 @@ def new_lines(
     FileDamaged
         A line is longer than a slice, or the disk refuses.
     """
-    with _opened(path) as (descriptor, status):
+    with opened(path) as (descriptor, _):
+        status = os.fstat(descriptor)
         start, generation = (seen.offset, seen.generation) if seen else (0, 0)
         piece = _read_piece(descriptor, start, status.st_size)
         if seen and not _goes_on(seen, piece, status):
             start, generation = 0, generation + 1
             piece = _read_piece(descriptor, 0, status.st_size)
             if not piece.end:
-                yield Batch(path, key, generation, 0, b""), Seen(None, status.st_ino, 0, "", generation)
+                yield NewLines(path, key, generation, 0, b""), Seen(None, status.st_ino, 0, "", generation)
         while (end := piece.end) > start:
-            batch = Batch(path, key, generation, start, piece.between(start, end))
+            batch = NewLines(path, key, generation, start, piece.between(start, end))
             yield batch, Seen(None, status.st_ino, end, piece.digest(end), generation)
             start = end
             piece = _read_piece(descriptor, start, status.st_size)
@@ -201,16 +201,8 @@ class _Piece(NamedTuple):
 
 def _read_piece(descriptor: int, start: int, size: int) -> _Piece:
     base = max(0, start - WINDOW)
-    data = _read(descriptor, base, min(size, start + SLICE))
-    return _Piece(_read(descriptor, 0, HEAD) if base else b"", base, start, data)
-
-
-def _read(descriptor: int, start: int, end: int) -> bytes:
-    parts: list[bytes] = []
-    while start < end and (part := os.pread(descriptor, end - start, start)):
-        parts.append(part)
-        start += len(part)
-    return b"".join(parts)
+    data = read_at(descriptor, max(0, min(size, start + SLICE) - base), base)
+    return _Piece(read_at(descriptor, HEAD, 0) if base else b"", base, start, data)
 
 
 def _goes_on(seen: Seen, piece: _Piece, status: os.stat_result) -> bool:
@@ -223,17 +215,3 @@ def _settled(status: os.stat_result, *, now_ns: int) -> Identity | None:
     """Identity of a file, unless it is so young that it may change again without another time of change."""
     is_young = max(status.st_mtime_ns, status.st_ctime_ns) > now_ns - RACY_NS
     return None if is_young else identity_of(status)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            yield descriptor, os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise FileDamaged(
-            str(path), found=str(error.strerror), expected="a readable regular file", remedy="restore it"
-        ) from error
