@@ -79,7 +79,8 @@ def _cut_spikes(axes: Axes, rolling: Series, column: str) -> None:
     known = np.concatenate([frame[column].drop_nulls().to_numpy() for frame in rolling.values()])
     low, most, high = np.quantile(known, [0.0, _MOST_SHOWN, 1.0])
     if high > _SPIKE * max(most, -low):
-        axes.set_ylim(top=_SPIKE * most)
+        room = 0.05 * (_SPIKE * most - low)
+        axes.set_ylim(low - room, _SPIKE * most)
 
 
 def _draw_rolling(axes: Axes, rolling: Series, column: str, *, pixels: int) -> list[End]:
