@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -212,6 +213,15 @@ def test_habits_from_elsewhere_find_what_they_look_for(tmp_path, monkeypatch):
             known["catalog"] = wk.open_catalog("results")
         exec(compile(piece, "README.md", "exec"), known)  # noqa: S102
     known["catalog"].close()
+
+
+def test_the_lines_for_a_panel_of_one_s_own_run(small, tmp_path, monkeypatch):
+    shutil.copytree(small, tmp_path / "results" / "my-run")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks("python", section("Pages"))[0], "README.md", "exec"), {})  # noqa: S102
+    html = Path("results/my-run/visualizations/report.html").read_text()
+    assert '<section id="my-view"' in html
+    assert "Trials per strategy and period." in html
 
 
 HABITS = "Coming from MLflow or Optuna"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from workspace_kit.analysis.cross_validation import (
     deepest_drawdowns,
+    logit_histogram,
     probability_of_overfitting,
     probability_of_overfitting_by,
     purged_splits,
@@ -182,3 +183,16 @@ def test_purged_splits_judge_every_bar_once_and_never_learn_from_a_bar_held_into
     for learnt, judged in splits:
         assert all(bar + horizon < judged.start or bar >= judged.stop + horizon for bar in learnt)
         assert len(learnt) >= bars - len(judged) - 2 * horizon
+
+
+def test_logits_up_to_zero_are_counted_in_the_bins_up_to_zero():
+    logits = np.array([-2.3, -0.5, 0.0, 0.1, 0.5, 2.9])
+    found = logit_histogram(logits, bins=6)
+    below = [count for edge, count in zip(found["edges"][1:], found["counts"], strict=True) if edge <= 0]
+    assert (found["edges"][0], found["edges"][-1]) == (-3.0, 3.0)
+    assert (sum(below), sum(found["counts"])) == (3, 6)
+
+
+def test_no_logit_makes_no_histogram():
+    assert logit_histogram(np.array([]), bins=6) == {"edges": [], "counts": []}
+    assert sum(logit_histogram(np.array([0.0, 0.0]), bins=2)["counts"]) == 2

@@ -8,11 +8,14 @@ null, never NaN or infinite. ``periods_per_year`` is bars a year; ``risk_free_ra
 
 import math
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from workspace_kit.schema import METRIC_NAMES
 
 TAIL = 0.05
+Floats = NDArray[np.float64]
 
 
 def total_return(column: str) -> pl.Expr:
@@ -187,6 +190,13 @@ def distribution(metrics: pl.DataFrame) -> dict[str, dict[str, float | int | Non
 def excess_returns(returns: pl.Series, *, periods_per_year: float, risk_free_rate: float) -> pl.Series:
     """Return bar returns less what cash would earn in a bar."""
     return returns - _per_bar(risk_free_rate, periods_per_year=periods_per_year)
+
+
+def correlation(one: Floats, other: Floats) -> float | None:
+    """Pearson's coefficient of two series; null where either hardly moves."""
+    with np.errstate(all="ignore"):
+        value = float(np.corrcoef(one, other)[0, 1]) if len(one) > 1 else math.nan
+    return value if math.isfinite(value) else None
 
 
 def _per_bar(rate: float, *, periods_per_year: float) -> float:

@@ -11,9 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from workspace_kit.analysis.measures import TAIL, bar_measures, excess_returns
+from workspace_kit.analysis.measures import TAIL, Floats, bar_measures, correlation, excess_returns
 
-Floats = NDArray[np.float64]
 Values = Mapping[str, float | None]
 
 _CALENDARS = {"month": "1mo", "quarter": "1q", "year": "1y"}
@@ -103,9 +102,8 @@ def _stability(values: Floats) -> float | None:
     if len(values) < 3 or values.min() <= -1:
         return None
     growth = np.cumsum(np.log1p(values))
-    if growth.min() == growth.max():
-        return None
-    return float(np.corrcoef(np.arange(len(growth)), growth)[0, 1] ** 2)
+    straight = correlation(np.arange(len(growth), dtype=np.float64), growth)
+    return None if straight is None else straight**2
 
 
 def _by_calendar(returns: pl.DataFrame) -> Values:
@@ -190,10 +188,9 @@ def _adjusted(sharpe: float | None, values: Floats, *, periods_per_year: float) 
     bars = round(periods_per_year)
     if sharpe is None or len(values) < 3 or bars < 2:
         return sharpe
-    before, after = values[:-1], values[1:]
-    if before.min() == before.max() or after.min() == after.max():
+    echo = correlation(values[:-1], values[1:])
+    if echo is None:
         return sharpe
-    correlation = float(np.corrcoef(before, after)[0, 1])
     lags = np.arange(1, bars)
-    spread = bars + 2 * float(((bars - lags) * correlation**lags).sum())
+    spread = bars + 2 * float(((bars - lags) * echo**lags).sum())
     return sharpe * math.sqrt(bars / spread) if spread > 0 else None

@@ -9,11 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from workspace_kit.analysis.measures import excess_returns
-
-Floats = NDArray[np.float64]
+from workspace_kit.analysis.measures import correlation, excess_returns
 
 NAMES = (
     "alpha",
@@ -43,9 +40,12 @@ def against_benchmark(
     mine, theirs = (excess_returns(both[name], **rates).to_numpy() for name in ("return", "benchmark"))
     if len(mine) < _FEWEST or theirs.min() == theirs.max():
         return dict.fromkeys(NAMES)
-    beta = float(np.cov(mine, theirs, ddof=1)[0, 1] / theirs.var(ddof=1))
+    spread = float(theirs.var(ddof=1))
+    if not spread:
+        return dict.fromkeys(NAMES)
+    beta = float(np.cov(mine, theirs, ddof=1)[0, 1]) / spread
     alpha = float(mine.mean() - beta * theirs.mean()) * periods_per_year
-    correlation = float(np.corrcoef(mine, theirs)[0, 1]) if mine.min() < mine.max() else None
+    together = correlation(mine, theirs)
     apart = mine - theirs
     error = float(apart.std(ddof=1)) if apart.min() < apart.max() else 0.0
     captured = [_capture(both, rising=rising) for rising in (True, False)]
@@ -53,14 +53,17 @@ def against_benchmark(
     values = (
         alpha,
         beta,
-        correlation,
-        None if correlation is None else correlation**2,
+        together,
+        None if together is None else together**2,
         error * scale,
         float(apart.mean()) / error * scale if error else None,
         float(mine.mean()) * periods_per_year / beta if beta else None,
         *captured,
     )
-    return dict(zip(NAMES, values, strict=True))
+    return {
+        name: None if value is None or not math.isfinite(value) else value
+        for name, value in zip(NAMES, values, strict=True)
+    }
 
 
 def _capture(pairs: pl.DataFrame, *, rising: bool) -> float | None:

@@ -15,6 +15,8 @@ from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import ACTIVITY, COST_SENSITIVITY, HOLDINGS, ROUND_TRIPS, TEST
 
 MOST_SYMBOLS = 10
+# A millionth of the capital, and of it a hundredth for costs: finer is noise, and half of a file.
+DIGITS, COST_DIGITS = 6, 8
 COSTS_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
@@ -106,12 +108,12 @@ def _activity(name: str, bars: Bars, played: Sequence[tuple[Line, Replay]]) -> p
         {
             "series": [name] * len(held),
             "timestamp": bars.timestamps,
-            "long": held.clip(min=0.0).sum(axis=1),
-            "short": held.clip(max=0.0).sum(axis=1),
+            "long": held.clip(min=0.0).sum(axis=1).round(DIGITS),
+            "short": held.clip(max=0.0).sum(axis=1).round(DIGITS) + 0.0,
             "symbols": (held != 0.0).sum(axis=1),
-            "largest": np.abs(held).max(axis=1),
-            "turnover": _pooled(played, "turnover"),
-            "cost": _pooled(played, "cost"),
+            "largest": np.abs(held).max(axis=1).round(DIGITS),
+            "turnover": _pooled(played, "turnover").round(DIGITS),
+            "cost": _pooled(played, "cost").round(COST_DIGITS),
         },
         schema=ACTIVITY.types,
     )
@@ -120,7 +122,7 @@ def _activity(name: str, bars: Bars, played: Sequence[tuple[Line, Replay]]) -> p
 def _holdings(name: str, periods: Sequence[tuple[Bars, Sequence[tuple[Line, Replay]]]]) -> pl.DataFrame:
     """Return when the share of each of the symbols held most changed; before its first row it is zero."""
     symbols = periods[0][0].symbols
-    held = np.vstack([_held(played) for _, played in periods])
+    held = np.vstack([_held(played) for _, played in periods]).round(DIGITS) + 0.0
     times = pl.concat([bars.timestamps for bars, _ in periods])
     most = np.argsort(-np.abs(held).mean(axis=0), kind="stable")[:MOST_SYMBOLS]
     before = np.vstack([np.zeros((1, held.shape[1])), held[:-1]])

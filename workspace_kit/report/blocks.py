@@ -16,7 +16,7 @@ from workspace_kit.report.svg import inline
 
 MOST_ROWS = 2_000
 _CELL_CHARACTERS, _PARAMETERS_CHARACTERS = 160, 90
-_FEW_ROWS = 8
+_FEW_ROWS, _SHORT_ROWS = 8, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,11 @@ class Grid:
     def is_filterable(self) -> bool:
         """Whether there are more rows than an eye takes in."""
         return self.is_searchable and self.row_count > _FEW_ROWS
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it fits on what is left of a printed page, so that none of its rows need stand alone."""
+        return self.row_count <= _SHORT_ROWS
 
     @property
     def row_count(self) -> int:

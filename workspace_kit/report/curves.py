@@ -79,7 +79,8 @@ def _cut_spikes(axes: Axes, rolling: Series, column: str) -> None:
     known = np.concatenate([frame[column].drop_nulls().to_numpy() for frame in rolling.values()])
     low, most, high = np.quantile(known, [0.0, _MOST_SHOWN, 1.0])
     if high > _SPIKE * max(most, -low):
-        axes.set_ylim(top=_SPIKE * most)
+        room = 0.05 * (_SPIKE * most - low)
+        axes.set_ylim(low - room, _SPIKE * most)
 
 
 def _draw_rolling(axes: Axes, rolling: Series, column: str, *, pixels: int) -> list[End]:
@@ -145,7 +146,7 @@ def _draw_growth(axes: Axes, series: Series, periods: Periods, *, pixels: int, i
             ends.append(
                 End(float(equity[-1]), f"{_end_text(name)}  {_multiple(equity[-1])}", ink_of(name, series))
             )
-    axes.yaxis.set_major_locator(FixedLocator(_growth_ticks(*axes.get_ylim())))
+    axes.yaxis.set_major_locator(FixedLocator(growth_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _multiple(value)))
     dress(axes, "Growth of 1, log scale", periods, names_periods=True)
@@ -205,7 +206,7 @@ def _multiple(value: float) -> str:
     return f"{number(value, decimals=0) if 1_000 <= value < 1e6 else f'{value:.3g}'}×"
 
 
-def _growth_ticks(low: float, high: float) -> Sequence[float]:
+def growth_ticks(low: float, high: float) -> Sequence[float]:
     """Return three to eight round levels between two positive ones."""
     decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for ladder in _LADDERS:

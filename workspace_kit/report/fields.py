@@ -75,6 +75,7 @@ def distribution_chart(values: Floats, *, metric: str, hurdle: float | None, wid
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
     axes.margins(x=0.04)
     axes.set_xlabel(named(metric))

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from workspace_kit.report.curves import WIDE, Series, dress, ink_of, line
+from workspace_kit.report.curves import WIDE, Series, dress, growth_ticks, ink_of, line
 from workspace_kit.report.ink import blank, colour, place, show, tint
 from workspace_kit.report.marks import Periods, days_of
 from workspace_kit.report.series import Floats, drawable, growth, thinned, values
@@ -47,8 +47,9 @@ def falls_tile(main: pl.DataFrame, ink: str, falls: pl.DataFrame, periods: Perio
     for start, end in zip(days_of(falls["peak"]), days_of(ends), strict=True):
         axes.axvspan(start, end, color=colour("loss"), alpha=0.16, linewidth=0.0)
     line(axes, days, equity, ink=ink, pixels=TILE, is_main=True)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+    axes.yaxis.set_major_locator(FixedLocator(growth_ticks(*axes.get_ylim())))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}×"))
     dress(axes, f"Growth, {falls.height} deepest falls shaded", periods, names_periods=True)
     return figure
 

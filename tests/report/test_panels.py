@@ -1,0 +1,122 @@
+"""A page takes panels of one's own, and says what it shows in figures that agree with the files."""
+
+import re
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from workspace_kit.errors import UsageError
+from workspace_kit.report import Note, Panel, blank, chart, colour, page, place, report, table
+from workspace_kit.report.crises import CRISES
+from workspace_kit.report.panels import PANELS
+from workspace_kit.report.series import by_series, growth, values
+
+
+def gross(width):
+    figure = blank(width, 200)
+    place(figure, left=40, right=10, top=20, bottom=30).plot([0, 1], [0, 1], color=colour("gain"))
+    return figure
+
+
+def own(story):
+    counted = story.table("performance").group_by("strategy").len().sort("strategy")
+    return [
+        Note("Mine."),
+        table("per-strategy", counted, caption="Trials per strategy."),
+        chart("gross-return", gross, caption="Gross.", label="A line."),
+    ]
+
+
+MINE = Panel("own-view", "My view", own)
+
+
+def test_a_panel_of_one_s_own_follows_the_built_in_ones(story):
+    made = report(story, [MINE])
+    assert made.page.index('id="limits"') < made.page.index('id="own-view"') < made.page.index('id="lineage"')
+    assert '<table id="per-strategy"' in made.page
+    assert "momentum" in re.search(r'id="per-strategy".*?</table>', made.page, flags=re.DOTALL)[0]
+    assert made.pictures["gross_return"].startswith(b"\x89PNG")
+    assert "s-gain" in made.page
+
+
+@pytest.mark.parametrize("key", ["growth", "main", "Own View", "x y", "", "1st"])
+def test_a_panel_s_key_is_an_id_of_its_own(story, key):
+    with pytest.raises(UsageError, match="give the panel another key"):
+        page(story, [replace(MINE, key=key)])
+
+
+def test_every_main_chart_is_a_picture_too(story):
+    pictures = report(story).pictures
+    assert {"performance_chart", "equity", "underwater", "years", "rolling", "exposure", "luck"} <= set(
+        pictures
+    )
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
+
+
+def test_pictures_are_the_same_bytes_each_time(story):
+    assert report(story) == report(story)
+
+
+def test_the_recommended_one_stands_first_and_the_page_says_why(story, told):
+    headline = re.search(r'id="headline-table".*?</table>', told, flags=re.DOTALL)[0]
+    assert headline.index("Equal weight") < headline.index("Ensemble")
+    assert "Equal weight stands first" in told
+    other = page(replace(story, recommended="ensemble"))
+    headline = re.search(r'id="headline-table".*?</table>', other, flags=re.DOTALL)[0]
+    assert headline.index("Ensemble") < headline.index("Equal weight")
+
+
+def test_intervals_stand_beside_the_headline_numbers(told):
+    headline = re.search(r'id="headline-table".*?</table>', told, flags=re.DOTALL)[0]
+    assert "0.21 to 1.87" in headline
+    assert headline.count(">interval<") == 3
+    assert "95\u00a0% intervals" in told
+
+
+def test_without_intervals_the_headline_has_no_column_for_them(story):
+    assert ">interval<" not in page(replace(story, intervals={}))
+
+
+def test_key_figures_name_every_measure_of_the_group(told):
+    figures = re.search(r'id="key-figures-table".*?</table>', told, flags=re.DOTALL)[0]
+    for title in (
+        "Kelly fraction",
+        "Omega ratio",
+        "Ulcer index",
+        "Information ratio",
+        "Years won",
+        "Alpha a year",
+    ):
+        assert title in figures
+
+
+def test_a_crisis_tells_what_its_bars_compounded_to(story, told):
+    main = by_series(story.table("returns"))["equal_weight"]
+    title, start, end = next(each for each in CRISES if each[0] == "Dot-com bust")
+    inside = main.filter(pl.col("timestamp").dt.date().is_between(start, end, closed="right"))
+    earned = growth(values(inside))[-1] - 1
+    row = re.search(rf"<tr><th scope=\"row\">{title}</th>.*?</tr>", told)[0]
+    assert f"{abs(earned) * 100:.1f}" in row
+
+
+def test_nearly_identical_members_are_named(told):
+    assert "momentum and crossover" in told
+
+
+def test_the_share_of_splits_that_failed_stands_beside_their_logits(told):
+    assert re.search(r"780 ways to halve train.*?21\.4", told)
+
+
+def test_what_these_files_cannot_tell_is_said(told):
+    limits = told[told.index('id="limits"') :]
+    assert "no volumes" in limits
+    assert "no intraday prices" in limits
+
+
+def test_without_records_the_page_says_who_would_make_them(story):
+    bare = {name: frame for name, frame in story.tables.items() if name not in {"activity", "price_quality"}}
+    html = page(replace(story, tables=bare))
+    for panel in PANELS:
+        if panel.key in {"exposure-and-turnover", "data-quality"}:
+            assert panel.missing in html
