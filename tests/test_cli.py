@@ -37,6 +37,8 @@ def test_init_writes_the_commented_example_once(command, tmp_path):
         (("prices: sample:stocks", "prices: mixed.csv"), 2, "TimezoneError"),
         (("function: momentum ", "function: nowhere:momentum "), 2, "which cannot be imported"),
         (("function: momentum ", "function: momentun "), 2, "expected one of"),
+        (("function: momentum ", "function: textwrap:indnt "), 2, "did you mean 'indent'?"),
+        (("test: [2016-01-01, 2022-05-31]", "test: [2030-01-01, 2031-01-01]"), 5, "to 2022-05-31 23:59:59"),
         (("delay: 1 ", "delay: 0 "), 2, "key execution.delay: found 0, expected int >= 1"),
     ],
 )

@@ -451,7 +451,11 @@ def test_a_period_includes_both_its_ends():
         (pl.concat([price_frame([[1.0]])] * 2), "2 row.s. given twice"),
         (price_frame([]), "without prices: A"),
         (price_frame([[None, 1.0]], symbols=["A", "AA"]), "did you mean 'AA'"),
-        (price_frame([[None], [None], [None], [None], [1.0]]), "found no bar"),
+        (price_frame([[None], [None], [None], [None], [1.0]]), "found no bar.* from 2020-01-05"),
+        (
+            price_frame([[1.0]]).with_columns(pl.lit(None, pl.Float64).alias("close")),
+            "these symbols have none at all",
+        ),
     ],
 )
 def test_prices_that_no_return_can_be_computed_from_are_refused(prices, message):

@@ -1,9 +1,9 @@
 """Doors for frames at hand, with no workspace: what was earned, what was best, what of it may be luck."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import polars as pl
 
 from workspace_kit.analysis import overfitting as odds
@@ -184,7 +184,7 @@ def _entries(best: Mapping[str, Any]) -> Iterator[dict[str, object]]:
         for regime, entry in regimes.items():
             facts = {name: entry[name] for name in WINNER_FACTS}
             parameters = {name: value for name, value in entry.items() if name not in facts}
-            said = json.dumps(parameters, ensure_ascii=False)
+            said = msgspec.json.encode(parameters).decode()
             yield {**facts, "regime": regime, "strategy": strategy, "parameters": said}
 
 

@@ -1,5 +1,6 @@
 """Functions that a configuration names: built in, or ``package.module:function`` of the user's own."""
 
+import difflib
 import importlib
 import sys
 from collections.abc import Callable, Mapping
@@ -32,7 +33,7 @@ def find_function(
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
     try:
-        function = getattr(importlib.import_module(module), attribute)
+        held = importlib.import_module(module)
     except Exception as error:  # a user's module may raise anything while it is imported
         raise ConfigError(
             where,
@@ -40,8 +41,13 @@ def find_function(
             expected=f"a function {attribute!r} in module {module!r}",
             remedy=f"put the module into {folder} or install it",
         ) from error
+    function = getattr(held, attribute, None)
     if not callable(function):
+        near = difflib.get_close_matches(attribute, vars(held), n=1, cutoff=0.5)
         raise ConfigError(
-            where, found=f"{name!r}, which is no function", expected="a function", remedy="correct the name"
+            where,
+            found=f"{name!r}, which is no function",
+            expected=f"a function of module {module!r}",
+            remedy=f"did you mean {near[0]!r}?" if near else "correct the name",
         )
     return function  # type: ignore[no-any-return]

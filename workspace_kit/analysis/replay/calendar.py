@@ -101,12 +101,13 @@ def bars(prices: pl.DataFrame, *, symbols: Sequence[str], start: datetime, end: 
     PRICES.check(prices, where="prices")
     refuse_unknown(symbols, known=prices["symbol"].unique(), where="symbols asked for")
     fields = [field for field in ("close", "open") if field in prices.columns]
-    rows = (
-        prices.select("timestamp", "symbol", *fields)
-        .filter(pl.col("symbol").is_in(list(symbols)), pl.col("timestamp").is_between(start, end))
-        .drop_nulls("close")
-    )
-    _check_prices(rows, fields=fields, where=f"prices from {start} to {end}")
+    where = f"prices from {start} to {end}"
+    known = prices.select("timestamp", "symbol", *fields).drop_nulls("close")
+    known = known.filter(pl.col("symbol").is_in(list(symbols)))
+    rows = known.filter(pl.col("timestamp").is_between(start, end))
+    if rows.is_empty():
+        raise _no_bar(known, where=where)
+    _check_prices(rows, fields=fields, where=where)
     timestamps = rows["timestamp"].unique().sort()
     at = timestamps.search_sorted(rows["timestamp"]).to_numpy(), positions(rows["symbol"], symbols)
     shape = len(timestamps), len(symbols)
@@ -146,9 +147,19 @@ def refuse_unknown(names: Iterable[str | None], *, known: Iterable[str], where: 
         )
 
 
+def _no_bar(known: pl.DataFrame, *, where: str) -> PriceError:
+    span = "none at all"
+    for first, last in known.select(pl.min("timestamp"), last=pl.max("timestamp")).drop_nulls().iter_rows():
+        span = f"theirs from {first} to {last}"
+    return PriceError(
+        where,
+        found="no bar",
+        expected=f"at least one; these symbols have {span}",
+        remedy="choose a period with prices",
+    )
+
+
 def _check_prices(rows: pl.DataFrame, *, fields: Sequence[str], where: str) -> None:
-    if rows.is_empty():
-        raise PriceError(where, found="no bar", expected="at least one", remedy="choose a period with prices")
     usable = pl.all_horizontal(pl.col(fields).is_between(0, math.inf, closed="none")).fill_null(value=True)
     _refuse(rows.filter(~usable), where=where, problem="not positive and finite")
     _refuse(rows.filter(pl.struct("timestamp", "symbol").is_duplicated()), where=where, problem="given twice")
