@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import polars as pl
 
 from workspace_kit import clock
@@ -201,6 +202,7 @@ def refuse_constant(constant: str) -> None:
 def parse_json(data: bytes, *, constant: Callable[[str], None] = refuse_constant) -> Any:
     """Read JSON strictly: no doubled key, no number beyond a float, no half of a surrogate pair, no NUL.
 
+    Most documents are what a faster reader says; a key that stands twice is lost there, and a colon with it.
     ``constant`` is told of each NaN and infinity, which JSON has not; where it does not refuse, null is read.
 
     Raises
@@ -208,6 +210,12 @@ def parse_json(data: bytes, *, constant: Callable[[str], None] = refuse_constant
     ValueError
         Says what is wrong.
     """
+    try:
+        usual = msgspec.json.decode(data)
+        if b"\\" not in data and msgspec.json.encode(usual).count(b":") == data.count(b":"):
+            return usual
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
     if b"\\u0000" in data and _ESCAPED_NUL.search(data):
         raise ValueError("a text holds a NUL")
     text = data.removeprefix(BYTE_ORDER_MARK).decode()
