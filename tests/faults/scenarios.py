@@ -567,7 +567,7 @@ def _follow(root: Path, sync: bool) -> None:
 def _followed_so_far(root: Path) -> None:
     """What the state says was handed over is in the outputs, each line once."""
     place = root / "out" / "state.json"
-    seen = json.loads(place.read_bytes())["lines"] if place.exists() else {}
+    seen = json.loads(place.read_bytes())["lines"]["seen"] if place.exists() else {}
     for key, told in seen.items():
         found = _outputs(root, key, told["generation"])
         assert sum(map(len, found)) >= told["offset"], (key, told)
@@ -585,7 +585,7 @@ def _follow_on(root: Path, sync: bool) -> None:
 
 
 def _all_followed(root: Path) -> None:
-    seen = json.loads((root / "out" / "state.json").read_bytes())["lines"]
+    seen = json.loads((root / "out" / "state.json").read_bytes())["lines"]["seen"]
     for path in (root / "w" / "signals").iterdir():
         key = f"signals/{path.name}"
         data = path.read_bytes()

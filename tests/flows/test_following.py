@@ -326,7 +326,7 @@ def look(
         state.unlink(missing_ok=True) if saved is None else state.write_bytes(saved)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(ACTIONS, max_size=25), st.sampled_from([16, 1 << 20]))
 def test_whatever_writers_do_and_wherever_it_is_killed_each_line_is_there_once(
     actions: list[tuple[str, str, str]], slice_: int

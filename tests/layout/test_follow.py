@@ -14,11 +14,11 @@ LATER = 1 << 62  # long after any file here was written, so that none is too you
 KEY = "signals/trial_0.jsonl"
 
 
-def batches(path: Path, seen: Seen | None = None) -> tuple[list[NewLines], Seen]:
+def batches(path: Path, seen: Seen | None = None, *, again: bool = False) -> tuple[list[NewLines], Seen]:
     """What is new of the lines of a file, and what is known afterwards."""
-    told = list(new_lines(path, KEY, seen, path.stat(), now_ns=LATER))
+    told = list(new_lines(path, KEY, seen, path.stat(), again=again, now_ns=LATER))
     assert told[-1][0] is None
-    return [batch for batch, _ in told[:-1]], told[-1][1]
+    return [batch for batch, _ in told if batch], told[-1][1]
 
 
 @pytest.fixture
@@ -147,6 +147,16 @@ def test_a_file_that_nothing_was_told_of_is_not_rewritten(path: Path) -> None:
     assert (batch.generation, batch.lines) == (0, [b"other"])
 
 
+def test_what_was_under_way_is_told_again_though_nothing_is_new(path: Path) -> None:
+    path.write_bytes(b"one\n")
+    _, seen = batches(path)
+    (batch,), after = batches(path, seen, again=True)
+    assert (batch.start, batch.lines, after.offset) == (4, [], 4)
+    path.write_bytes(b"")
+    (batch,), _ = batches(path, None, again=True)
+    assert (batch.start, batch.lines) == (0, [])
+
+
 def test_a_large_file_comes_in_slices_cut_behind_a_newline(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +206,7 @@ def test_of_a_large_file_only_two_windows_and_the_new_lines_are_read(
 def test_a_file_too_young_to_trust_is_looked_at_again(path: Path) -> None:
     path.write_bytes(b"one\n")
     status = path.stat()
-    ((_, _), (_, young)) = new_lines(path, KEY, None, status, now_ns=status.st_mtime_ns)
+    ((_, _), (_, young)) = new_lines(path, KEY, None, status, again=False, now_ns=status.st_mtime_ns)
     assert young.identity is None
     assert batches(path, young)[0] == []
     in_place(path, b"two\n")
@@ -205,8 +215,8 @@ def test_a_file_too_young_to_trust_is_looked_at_again(path: Path) -> None:
 
 
 def test_a_document_is_told_when_its_bytes_are_others_and_only_then(path: Path) -> None:
-    def told(seen: Seen | None) -> tuple[Path | None, Seen]:
-        ((given, after),) = new_file(path, KEY, seen, path.stat(), now_ns=LATER)
+    def told(seen: Seen | None, *, again: bool = False) -> tuple[Path | None, Seen]:
+        ((given, after),) = new_file(path, KEY, seen, path.stat(), again=again, now_ns=LATER)
         return given, after
 
     path.write_text("{}")
@@ -217,6 +227,7 @@ def test_a_document_is_told_when_its_bytes_are_others_and_only_then(path: Path) 
     assert (given, seen.generation) == (None, 0)
     anew(path, b"{}")
     assert told(seen)[0] is None
+    assert told(seen, again=True)[0] == path
     anew(path, b"[]")
     given, seen = told(seen)
     assert (given, seen.generation) == (path, 1)

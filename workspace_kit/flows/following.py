@@ -32,12 +32,23 @@ FOLLOWED = {
 _logger = logging.getLogger(__name__)
 
 
-class _State(msgspec.Struct):
-    """What was handed over, of files as a whole and of their lines, by path within the workspace."""
+class _Record(msgspec.Struct, forbid_unknown_fields=True):
+    """What was handed over, by path within the workspace, and of which files that may be about to change.
+
+    A file ``under_way`` when a process ended is handed over again whatever it holds by then: what was made of
+    it may not be recorded here, and may since have lost its lines.
+    """
+
+    seen: dict[str, Seen] = msgspec.field(default_factory=dict)
+    under_way: set[str] = msgspec.field(default_factory=set)
+
+
+class _State(msgspec.Struct, forbid_unknown_fields=True):
+    """The records of files as a whole and of their lines."""
 
     workspace: str
-    files: dict[str, Seen] = msgspec.field(default_factory=dict)
-    lines: dict[str, Seen] = msgspec.field(default_factory=dict)
+    files: _Record = msgspec.field(default_factory=_Record)
+    lines: _Record = msgspec.field(default_factory=_Record)
 
 
 @dataclass(slots=True)
@@ -72,9 +83,12 @@ class _Trouble:
 
 class _Look(Protocol):
     def __call__(
-        self, path: Path, key: str, seen: Seen | None, status: Any, /, *, now_ns: int
+        self, path: Path, key: str, seen: Seen | None, status: Any, /, *, again: bool, now_ns: int
     ) -> Iterator[tuple[Any, Seen]]:
-        """Yield what is new of a file, null for nothing, each with what is known of it afterwards."""
+        """Yield what is new of a file, null for nothing, each with what is known of it afterwards.
+
+        With ``again`` something is handed over even if nothing is new.
+        """
 
 
 class IncrementalProcessor:
@@ -97,6 +111,12 @@ class IncrementalProcessor:
         self._known = _State(held.id) if self.state is None else _load(self.state, held)
         self._tallies: dict[str, _Tally] = {}
         self._troubles: dict[tuple[_Look, str], _Trouble] = {}
+        files, lines = self._known.files.under_way, self._known.lines.under_way
+        self._again: set[tuple[_Look, str]] = {
+            *((new_file, key) for key in files),
+            *((new_lines, key) for key in lines),
+        }
+        self._is_announced = False
         self._saved_at, self._is_saved = time.monotonic(), True
 
     def process_new_files(
@@ -123,8 +143,8 @@ class IncrementalProcessor:
         StorageError
             The state cannot be kept.
         """
-        known = self._known.files
-        return self._follow(pattern, new_file, known, processor, _Until(once, timeout, stop, interval))
+        record = self._known.files
+        return self._follow(pattern, new_file, record, processor, _Until(once, timeout, stop, interval))
 
     def process_new_lines(
         self,
@@ -141,64 +161,90 @@ class IncrementalProcessor:
         A batch has ``path``, ``lines`` (or ``data``, as they lie on disk) and ``name``, under which to keep
         what is made of it. A line without its newline waits for it. A file that shrank, was replaced, or
         begins with other bytes than were handed over begins anew as its next ``generation``, from ``start``
-        0: drop what was made of the one before. Everything else is as in `process_new_files`.
+        0: drop what was made of the one before. A batch may have no lines, where what was made under its name
+        is to be empty. Everything else is as in `process_new_files`.
         """
-        known = self._known.lines
-        return self._follow(pattern, new_lines, known, processor, _Until(once, timeout, stop, interval))
+        record = self._known.lines
+        return self._follow(pattern, new_lines, record, processor, _Until(once, timeout, stop, interval))
 
     def _follow(
         self,
         pattern: str,
         look: _Look,
-        known: dict[str, Seen],
+        record: _Record,
         processor: Callable[[Any], object],
         until: "_Until",
     ) -> pl.DataFrame:
         self._tallies = {}
         try:
-            for key, status in until.found(
-                lambda: matching(self.workspace, pattern), before_waiting=self._save
-            ):
-                self._visit(key, status, look, known, processor)
-                if time.monotonic() - self._saved_at > SAVE_SECONDS:
-                    self._save()
+            for _ in until.looks():
+                found = matching(self.workspace, pattern)
+                due = [each for each in found if self._is_due(*each, look, record)]
+                record.under_way.update(key for key, _ in due)
+                self._is_announced = False
+                for key, status in due:
+                    self._visit(key, status, look, record, processor)
+                    if until.is_over():
+                        break
+                    if time.monotonic() - self._saved_at > SAVE_SECONDS:
+                        self._save()
+                self._save()
         finally:
             self._save()
         return self._told(look)
 
+    def _is_due(self, key: str, status: Any, look: _Look, record: _Record) -> bool:
+        """Whether a file has changed, or was under way, and has not to wait because it failed."""
+        identity, seen = identity_of(status), record.seen.get(key)
+        trouble = self._troubles.get((look, key))
+        if trouble and trouble.holds(identity, any_change_lifts=look is new_file):
+            return False
+        return key in record.under_way or seen is None or seen.identity != identity
+
     def _visit(
-        self, key: str, status: Any, look: _Look, known: dict[str, Seen], processor: Callable[[Any], object]
+        self, key: str, status: Any, look: _Look, record: _Record, processor: Callable[[Any], object]
     ) -> None:
         """Hand over what is new of one file; whatever fails there concerns this file alone."""
-        identity, seen, path = identity_of(status), known.get(key), self.workspace / key
-        trouble = self._troubles.get((look, key))
-        is_held = trouble and trouble.holds(identity, any_change_lifts=look is new_file)
-        if is_held or (seen and seen.identity == identity):
-            return
+        seen, path = record.seen.get(key), self.workspace / key
         tally = self._tallies.setdefault(key, _Tally())
+        news = look(path, key, seen, status, again=(look, key) in self._again, now_ns=time.time_ns())
+        self._again.add((look, key))
         try:
-            for number, (given, after) in enumerate(look(path, key, seen, status, now_ns=time.time_ns())):
-                if number and given is not None:
-                    self._save()  # else a later output could outlive a file that is rewritten after a kill
+            for number, (given, after) in enumerate(news):
                 if seen and after.generation > seen.generation:
                     tally.rewritten += 1
                     _logger.warning("%s was rewritten; it is processed anew", path)
                 if given is not None:
+                    self._announce(is_next=number > 0)
                     processor(given)
                     tally.handed += 1
-                seen = known[key] = after
+                seen = record.seen[key] = after
                 self._is_saved = False
-            self._troubles.pop((look, key), None)
         except Exception as error:  # a function of the user's may raise anything
             if path.exists():
-                self._troubles[look, key] = _failed(tally, error, identity, trouble, path)
+                before = self._troubles.get((look, key))
+                self._troubles[look, key] = _failed(tally, error, identity_of(status), before, path)
+        else:
+            record.under_way.discard(key)
+            self._again.discard((look, key))
+            self._troubles.pop((look, key), None)
+
+    def _announce(self, *, is_next: bool) -> None:
+        """Have saved what is under way before anything is made of it, and each step before the next.
+
+        Else what a killed process made could outlive the lines it was made of.
+        """
+        if is_next or not self._is_announced:
+            self._is_saved = False
+            self._save()
+        self._is_announced = True
 
     def _save(self) -> None:
         self._saved_at = time.monotonic()
         if self.state is None or self._is_saved:
             return
         storage.make_folder(self.state.parent)
-        storage.replace(self.state, msgspec.json.encode(self._known), sync=True)
+        storage.replace(self.state, msgspec.json.encode(self._known, order="sorted"), sync=True)
         self._is_saved = True
 
     def _told(self, look: _Look) -> pl.DataFrame:
@@ -221,20 +267,17 @@ class _Until:
     interval: float
     begun: float = field(default_factory=time.monotonic)
 
-    def found(
-        self, listed: Callable[[], list[tuple[str, Any]]], *, before_waiting: Callable[[], None]
-    ) -> Iterator[tuple[str, Any]]:
-        """Yield what is listed, again and again, until it is time to stop."""
+    def looks(self) -> Iterator[None]:
+        """Come back for each look, until it is time to end."""
         stop = self.stop or threading.Event()
         while not stop.is_set():
-            for each in listed():
-                yield each
-                if stop.is_set() or self._left() <= 0:
-                    return
-            before_waiting()
-            if self.once or self._left() <= 0:
+            yield
+            if self.once or self.is_over():
                 return
             stop.wait(min(self.interval, self._left()))
+
+    def is_over(self) -> bool:
+        return self._left() <= 0 or (self.stop is not None and self.stop.is_set())
 
     def _left(self) -> float:
         return float("inf") if self.timeout is None else self.begun + self.timeout - time.monotonic()

@@ -124,24 +124,26 @@ def identity_of(status: os.stat_result) -> Identity:
 
 
 def new_file(
-    path: Path, _key: str, seen: Seen | None, status: os.stat_result, *, now_ns: int
+    path: Path, _key: str, seen: Seen | None, status: os.stat_result, *, again: bool, now_ns: int
 ) -> Iterator[tuple[Path | None, Seen]]:
-    """Yield the file if its bytes are not those seen, and what is then known of it."""
+    """Yield the file if its bytes are not those seen, or ``again``, and what is then known of it."""
     digest, identity = sha256_of(path), _settled(status, now_ns=now_ns)
     if seen and digest == seen.digest:
-        yield None, msgspec.structs.replace(seen, identity=identity)
+        yield path if again else None, msgspec.structs.replace(seen, identity=identity)
     else:
         generation = seen.generation + 1 if seen else 0
         yield path, Seen(identity, status.st_ino, status.st_size, digest, generation)
 
 
 def new_lines(
-    path: Path, key: str, seen: Seen | None, _status: os.stat_result, *, now_ns: int
+    path: Path, key: str, seen: Seen | None, _status: os.stat_result, *, again: bool, now_ns: int
 ) -> Iterator[tuple[NewLines | None, Seen]]:
     """Yield the whole lines that came since, a slice at a time, each with what is then known of the file.
 
-    A file of another inode, or whose seen bytes are gone or others, begins anew as its next generation, with
-    an empty batch where it has no whole line. A line without its newline waits.
+    With ``again`` there is a batch even where none came, which has no lines.
+
+    A file of another inode, or whose seen bytes are gone or others, begins anew as its next generation, which
+    is told first, by itself; where it has no whole line its batch is empty. A line without its newline waits.
 
     Raises
     ------
@@ -154,9 +156,11 @@ def new_lines(
         piece = _read_piece(descriptor, start, status.st_size)
         if seen and not _goes_on(seen, piece, status):
             start, generation = 0, generation + 1
-            piece = _read_piece(descriptor, 0, status.st_size)
-            if not piece.end:
-                yield NewLines(path, key, generation, 0, b""), Seen(None, status.st_ino, 0, "", generation)
+            piece, again = _read_piece(descriptor, start, status.st_size), True
+            yield None, Seen(None, status.st_ino, start, piece.digest(start), generation)
+        if again and piece.end == start:
+            known = Seen(None, status.st_ino, start, piece.digest(start), generation)
+            yield NewLines(path, key, generation, start, b""), known
         while (end := piece.end) > start:
             batch = NewLines(path, key, generation, start, piece.between(start, end))
             yield batch, Seen(None, status.st_ino, end, piece.digest(end), generation)
