@@ -101,6 +101,12 @@ def replaced(root: Root, name: str, number: int, line: int) -> None:
     new.replace(path)
 
 
+def rewritten(root: Root, name: str, number: int, line: int) -> None:
+    """Make an older file longer and another one, without giving it another inode."""
+    path = root.file(name, number)
+    path.write_bytes(signal(12, "R") + LINES[line] + (path.read_bytes() if path.exists() else b""))
+
+
 def edited(root: Root, name: str, number: int, line: int) -> None:
     path = root.file(name, number)
     if path.exists():
@@ -137,7 +143,7 @@ def workspace_deleted(root: Root, name: str, number: int, line: int) -> None:
 
 CHANGES: tuple[Callable[[Root, str, int, int], None], ...] = (
     *[appended] * 6,
-    *(replaced, edited, cut, deleted, configured, documented, workspace_deleted),
+    *(replaced, rewritten, edited, cut, deleted, configured, documented, workspace_deleted),
 )
 names = st.sampled_from(["w1", "w2"])
 change = st.tuples(st.sampled_from(CHANGES), names, st.integers(0, 1), st.integers(0, len(LINES) - 1))
@@ -173,3 +179,125 @@ def test_after_any_history_the_mirror_is_as_built_from_nothing(
         else:
             root.refresh(".workspace_kit", *([name] if name else []), is_young=is_young)
     root.check(root.refresh())
+
+
+# What a refresh costs is counted in bytes parsed and files opened, not in time.
+
+
+@contextmanager
+def files_opened(root: Root) -> Iterator[list[str]]:
+    opened: list[str] = []
+    real = os.open
+
+    def counting(path: str, flags: int, *more: object, **choices: object) -> int:
+        if "/signals/" in str(path) or "/performance/" in str(path):
+            opened.append("/".join(Path(path).parts[-3:]))
+        return real(path, flags, *more, **choices)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", counting)
+        yield opened
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Root:
+    root = Root(tmp_path)
+    for name in ("w1", "w2", "w3"):
+        for number in range(20):
+            root.file(name, number).write_bytes(signal(number) * (number + 1))
+            documented(root, name, number, 0)
+    root.refresh()
+    return root
+
+
+def test_where_nothing_changed_no_file_is_opened(filled: Root) -> None:
+    with files_opened(filled) as opened:
+        filled.refresh()
+    assert opened == []
+
+
+def test_of_files_that_grew_the_new_bytes_alone_are_parsed_and_no_other_is_opened(
+    filled: Root,
+) -> None:
+    grown = [(name, number) for name in ("w1", "w3") for number in range(0, 20, 2)]
+    for name, number in grown:
+        appended(filled, name, number, 0)
+    with files_opened(filled) as opened:
+        parts = filled.refresh()
+    names = [f"{name}/signals/trial_{number}.jsonl" for name, number in grown]
+    assert sorted(opened) == sorted(names)
+    assert filled.parsed == dict.fromkeys(names, len(LINES[0]))
+    assert [len(each.tails) for each in parts.signals] == [1]
+    filled.check(parts)
+
+
+def test_a_replaced_file_is_parsed_whole_and_no_other_one_is_opened(filled: Root) -> None:
+    replaced(filled, "w2", 3, 1)
+    with files_opened(filled) as opened:
+        filled.refresh()
+    assert set(opened) == {"w2/signals/trial_3.jsonl"}
+    assert filled.parsed == {"w2/signals/trial_3.jsonl": len(signal(11) + LINES[1])}
+
+
+def test_a_file_of_the_same_bytes_is_not_parsed_again_once_its_time_can_be_trusted(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    appended(root, "w1", 0, 1)
+    for is_young, parsed in ((True, len(LINES[1])), (True, 0), (False, 0), (False, None)):
+        parts = root.refresh(is_young=is_young)
+        assert root.parsed.get("w1/signals/trial_0.jsonl") == parsed
+    assert [len(each.parts) for each in parts.signals] == [1]
+
+
+def test_an_edit_of_equal_size_within_the_tick_that_was_read_is_seen(tmp_path: Path, monkeypatch) -> None:
+    root = Root(tmp_path)
+    path = root.file("w1", 0)
+    path.write_bytes(signal(1, "A") * 5000)
+    listed = inventory(workspaces(root.path))
+    root.refresh(is_young=True)
+    path.write_bytes(signal(1, "A") * 2500 + signal(1, "B") + signal(1, "A") * 2499)
+    told = {"workspaces": None, "read": read_batches, "progress": lambda done, total: None}
+    # The inventory of before stands for a clock that has not ticked since.
+    parts = refresh(listed, folder=root.path / ".workspace_kit", now_ns=time.time_ns() + DAY_NS, **told)
+    assert rows(parts, "signals")["symbol"].to_list().count("B") == 1
+
+
+def test_what_is_told_of_a_whole_file_is_told_once_however_often_it_is_read_on(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    for _ in range(3):
+        appended(root, "w1", 0, 6)
+        parts = root.refresh()
+    assert rows(parts, "faults")["reason"].to_list() == ["lines end in CRLF, read as LF"]
+    assert rows(parts, "signals").height == 3
+
+
+def test_a_torn_record_is_a_fault_until_it_is_whole(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    appended(root, "w1", 0, 10)
+    assert rows(root.refresh(), "faults")["reason"].to_list() == ["no newline at the end"]
+    appended(root, "w1", 0, 11)
+    parts = root.refresh()
+    assert rows(parts, "faults").height == 0
+    assert rows(parts, "signals")["line"].to_list() == [1, 2]
+
+
+def test_tails_are_put_together_with_the_rest_when_there_are_too_many(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    appended(root, "w1", 0, 0)
+    tails = []
+    for _ in range(segments.MOST_TAILS + 3):
+        (segment,) = root.refresh().signals
+        tails.append(len(segment.tails))
+        appended(root, "w1", 0, 0)
+    assert tails == [*range(segments.MOST_TAILS + 1), 0, 1]
+
+
+def test_small_workspaces_share_a_part_and_newcomers_join_them_when_they_are_many(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    for number in range(10):
+        appended(root, f"a{number}", 0, 0)
+    assert [len(each.workspaces) for each in root.refresh().signals] == [10]
+    for number in range(segments.MOST_SMALL):
+        appended(root, f"b{number}", 0, 0)
+        parts = root.refresh()
+    assert [len(each.workspaces) for each in parts.signals] == [10 + segments.MOST_SMALL]
+    root.check(parts)

@@ -100,13 +100,15 @@ class _Waiting:
     def __init__(self) -> None:
         self.zone, self.place = UTC, Place()
         self._slices: list[_Slice] = []
+        self._bytes = 0
 
     def add(self, file: _Signals, data: bytes, end: _End | None) -> None:
         piece = Piece(file.workspace, file.trial_id, file.path, data, self.place)
         self._slices.append(_Slice(piece, end))
+        self._bytes += len(data)
 
     def is_enough(self) -> bool:
-        return len(self._slices) >= MOST_FILES or sum(len(each.piece.data) for each in self._slices) >= SLICE
+        return len(self._slices) >= MOST_FILES or self._bytes >= SLICE
 
     def parsed(self) -> Iterator[Batch]:
         if not self._slices:
@@ -117,7 +119,7 @@ class _Waiting:
             for each, place in zip(self._slices, places, strict=True)
             if each.end
         ]
-        self._slices, self.place = [], places[-1]
+        self._slices, self._bytes, self.place = [], 0, places[-1]
         yield Batch({**_EMPTY, "signals": rows, "faults": faults}, _read(marks))
 
 
@@ -126,7 +128,7 @@ def _signal_batches(files: Iterator[_Signals]) -> Iterator[Batch]:
     waiting = _Waiting()
     for file in files:
         try:
-            with opened(Path(file.path)) as (descriptor, size):
+            with opened(file.path) as (descriptor, size):
                 mark = file.bookmark if file.bookmark and _stands(descriptor, size, file.bookmark) else None
                 zone = Zone(mark.timezone, mark.close_time) if mark else _zone(file.path, zones)
                 if zone != waiting.zone:

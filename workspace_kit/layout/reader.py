@@ -241,7 +241,7 @@ def sha256_of(path: Path, *, length: int | None = None) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[int, int]]:
+def opened(path: Path | str) -> Iterator[tuple[int, int]]:
     """Open a regular file for reading: its descriptor and its size."""
     descriptor = _open(path)
     try:

@@ -129,8 +129,11 @@ class _Writer:
 
 
 def _by_workspace(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    for (name,), some in rows.group_by("workspace", maintain_order=True):
-        yield str(name), some
+    """Part rows, which come by workspace, without a copy."""
+    start = 0
+    for length, name in rows["workspace"].rle().struct.unnest().iter_rows():
+        yield name, rows.slice(start, length)
+        start += length
 
 
 def _merged(folder: Path, sources: Sequence[_Source]) -> Iterator[pl.DataFrame]:
