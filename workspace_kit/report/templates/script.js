@@ -39,6 +39,7 @@
   for (const table of document.querySelectorAll("table.searchable")) {
     const heads = table.tHead.rows[table.tHead.rows.length - 1].cells;
     [...heads].forEach((head, column) => {
+      if (!head.textContent.trim()) { return; }
       const press = document.createElement("button");
       press.type = "button";
       press.textContent = head.textContent;
