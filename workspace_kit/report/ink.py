@@ -116,7 +116,7 @@ def house_style() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Leave garbage until the drawing is done: figures are webs of cycles, and searching them takes a tenth."""
+    """Leave garbage until the drawing is done: figures are webs of cycles, and a search takes a tenth."""
     was_collecting = gc.isenabled()
     gc.disable()
     try:

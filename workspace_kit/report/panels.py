@@ -83,7 +83,7 @@ PANELS = (
         "data-quality",
         "Data quality",
         evidence.price_quality,
-        "What the prices lack was not recorded; phase 4 of a run does.",
+        "What prices lack was not recorded; phase 4 does.",
     ),
     Panel("faults", "Faults", evidence.faults),
     Panel("limits", "Limits", evidence.limits),
