@@ -38,6 +38,11 @@ TREE = (
     "analysis/correlation_matrix.meta.json",
     "analysis/regimes.csv",
     "analysis/returns.csv",
+    "analysis/activity.csv",
+    "analysis/holdings.csv",
+    "analysis/round_trips.csv",
+    "analysis/cost_sensitivity.csv",
+    "analysis/price_quality.csv",
     "metadata/config.yaml",
     "metadata/execution_log.json",
     "metadata/phase_timing.json",
@@ -48,6 +53,7 @@ TREE = (
     "checkpoints/phase_4_complete.checkpoint",
     "checkpoints/current_state.json",
     "visualizations/performance_chart.png",
+    "visualizations/equity.png",
     "visualizations/report.html",
 )
 

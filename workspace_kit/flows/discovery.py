@@ -25,16 +25,13 @@ from workspace_kit.flows.workers import each
 from workspace_kit.layout import names
 from workspace_kit.layout.trials import complete_trials
 from workspace_kit.layout.writer import write_table
-from workspace_kit.prices import price_quality
-from workspace_kit.schema import PRICE_QUALITY, SELECT
+from workspace_kit.schema import SELECT
 
 
 def discover(trip: Trip, journal: Journal) -> None:
     """Label the regimes, then run every trial."""
     labels = labels_until(trip.market, SELECT, folder=trip.folder)
     write_table(trip.workspace, names.REGIMES, labels, durability=trip.config.durability)
-    quality = price_quality(trip.market.prices, trip.market.warnings)
-    write_table(trip.workspace, PRICE_QUALITY.name, quality, durability=trip.config.durability)
     setting = Setting(trip.workspace, trip.folder, trip.market, labels)
     wanted = trials_of(trip.market, folder=trip.folder, root=trip.workspace.root)
     done = _done(trip, wanted)

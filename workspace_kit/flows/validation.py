@@ -25,7 +25,8 @@ from workspace_kit.flows.trip import Trip
 from workspace_kit.layout import names
 from workspace_kit.layout.reader import document_of
 from workspace_kit.layout.writer import write_document, write_table
-from workspace_kit.schema import PERIODS, SELECT, TEST
+from workspace_kit.prices import price_quality
+from workspace_kit.schema import PERIODS, PRICE_QUALITY, SELECT, TEST
 
 NO_VALIDATION = "no validation"
 CANDIDATES = ("ensemble", "equal_weight", "best_single", "buy_and_hold")
@@ -63,6 +64,9 @@ def validate(trip: Trip, _journal: Journal) -> None:
     }
     for key, record in records(books, recommended=recommended(choice), config=config).items():
         write_table(workspace, key, record, durability=config.durability)
+    # Not before: it looks at the prices of the test period too.
+    quality = price_quality(trip.market.prices, trip.market.warnings)
+    write_table(workspace, PRICE_QUALITY.name, quality, durability=config.durability)
     metadata = analysis_metadata(
         trip,
         method="validation",

@@ -108,7 +108,6 @@ PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
         f"{TRIAL.folder}/trial_*{TRIAL.suffix}",
         f"{SUMMARY.folder}/summary{SUMMARY.suffix}",
         f"{ANALYSIS_TABLE.folder}/{REGIMES}{ANALYSIS_TABLE.suffix}",
-        f"{ANALYSIS_TABLE.folder}/{PRICE_QUALITY.name}{ANALYSIS_TABLE.suffix}",
     ),
     "phase_2": (f"{ANALYSIS.folder}/regime_optimal_params{ANALYSIS.suffix}",),
     "phase_3": (
@@ -123,7 +122,10 @@ PHASE_WRITES: Mapping[str, tuple[str, ...]] = {
         f"{VALIDATION.folder}/validation_results{VALIDATION.suffix}",
         f"{ANALYSIS_TABLE.folder}/returns{ANALYSIS_TABLE.suffix}",
         f"{ANALYSIS_TABLE.folder}/{TEST_REGIMES}{ANALYSIS_TABLE.suffix}",
-        *(f"{ANALYSIS_TABLE.folder}/{each.name}{ANALYSIS_TABLE.suffix}" for each in RECORDS),
+        *(
+            f"{ANALYSIS_TABLE.folder}/{each.name}{ANALYSIS_TABLE.suffix}"
+            for each in (*RECORDS, PRICE_QUALITY)
+        ),
     ),
 }
 

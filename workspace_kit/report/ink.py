@@ -1,6 +1,7 @@
 """The house style of figures: which colour means what, in light and dark, and how a bare figure looks."""
 
 import contextlib
+import gc
 import io
 import threading
 import warnings
@@ -107,10 +108,22 @@ def house_style() -> Iterator[None]:
 
     Matplotlib's settings belong to the process: two threads inside at once would leave them changed for good.
     """
-    with _lock, warnings.catch_warnings(), mpl.rc_context(_STYLE):
+    with _lock, _uncollected(), warnings.catch_warnings(), mpl.rc_context(_STYLE):
         # A label in a script that Matplotlib's own font lacks is shown by the browser's fonts all the same.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave garbage until the drawing is done: figures are webs of cycles, and a search takes a tenth."""
+    was_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_collecting:
+            gc.enable()
 
 
 def colour(name: str) -> str:

@@ -80,7 +80,10 @@ PANELS = (
     Panel("validation", "Validation", evidence.validation, "Nothing has been validated on a test period."),
     Panel("all-trials", "Trials", evidence.trials, "This workspace holds no trial."),
     Panel(
-        "data-quality", "Data quality", evidence.price_quality, "What the prices lack was not recorded here."
+        "data-quality",
+        "Data quality",
+        evidence.price_quality,
+        "What prices lack was not recorded; phase 4 does.",
     ),
     Panel("faults", "Faults", evidence.faults),
     Panel("limits", "Limits", evidence.limits),
