@@ -221,9 +221,15 @@ def test_what_cannot_be_read_is_no_change_and_never_ok(workspace, monkeypatch):
 
 def test_a_damaged_checkpoint_is_named_and_the_way_out_with_it(workspace):
     path = workspace.path / "checkpoints" / "phase_1_complete.checkpoint"
-    path.write_bytes(path.read_bytes()[:-20])
+    path.write_bytes(path.read_bytes()[:40])
     found = verify(workspace, Digests(workspace, deep=True))
-    assert found.problems["path"].to_list() == ["checkpoints/phase_1_complete.checkpoint"]
+    assert found.problems.select("path", "verdict", "detail").rows() == [
+        (
+            "checkpoints/phase_1_complete.checkpoint",
+            "checkpoint damaged",
+            "not JSON: Expecting value at column 12 of line 4",
+        )
+    ]
     with pytest.raises(WorkspaceCorruptedError, match="`workspace-kit resume w --fallback` goes back"):
         check(found.rows, where=workspace.path)
 

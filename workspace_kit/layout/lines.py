@@ -250,5 +250,6 @@ def _finite(text: str) -> float:
 def reason_of(error: Exception) -> str:
     """Say in words what is wrong with something that was to be read as JSON."""
     if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg} at column {error.colno}"
+        of_line = f" of line {error.lineno}" if error.lineno > 1 else ""
+        return f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}{of_line}"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
