@@ -1,5 +1,6 @@
 """DuckDB over the mirror: fixed, typed views and the questions asked of them."""
 
+import contextlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,8 +57,10 @@ class Catalog:
         self.connection = duckdb.connect(":memory:", config={"temp_directory": str(scratch)})
         self.connection.execute("SET GLOBAL TimeZone = 'UTC'")
         self.connection.execute("SET python_enable_replacements = false")
-        # Where Python runs without a script, DuckDB would draw its bar into the rows on standard output.
-        self.connection.execute("SET enable_progress_bar = false")
+        # Where Python runs without a script, DuckDB would draw its bar into the rows on standard output. In
+        # Jupyter without widgets it has none, and refuses to be told so.
+        with contextlib.suppress(duckdb.InvalidInputException):
+            self.connection.execute("SET enable_progress_bar = false")
         _create_raw(self.connection, parts, workspaces)
         for query in [*staging().values(), *shared().values()]:
             self.connection.execute(f"CREATE VIEW {query.name} AS {query.sql}")
