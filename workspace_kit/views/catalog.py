@@ -1,9 +1,8 @@
 """DuckDB over the mirror: fixed, typed views and the questions asked of them."""
 
-import contextlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -59,7 +58,7 @@ class Catalog:
         self.connection.execute("SET python_enable_replacements = false")
         # Where Python runs without a script, DuckDB would draw its bar into the rows on standard output. In
         # Jupyter without widgets it has none, and refuses to be told so.
-        with contextlib.suppress(duckdb.InvalidInputException):
+        with suppress(duckdb.InvalidInputException):
             self.connection.execute("SET enable_progress_bar = false")
         _create_raw(self.connection, parts, workspaces)
         for query in [*staging().values(), *shared().values()]:
