@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,8 +56,10 @@ class Catalog:
         self.connection = duckdb.connect(":memory:", config={"temp_directory": str(scratch)})
         self.connection.execute("SET GLOBAL TimeZone = 'UTC'")
         self.connection.execute("SET python_enable_replacements = false")
-        # Where Python runs without a script, DuckDB would draw its bar into the rows on standard output.
-        self.connection.execute("SET enable_progress_bar = false")
+        # Where Python runs without a script, DuckDB would draw its bar into the rows on standard output. In
+        # Jupyter without widgets it has none, and refuses to be told so.
+        with suppress(duckdb.InvalidInputException):
+            self.connection.execute("SET enable_progress_bar = false")
         _create_raw(self.connection, parts, workspaces)
         for query in [*staging().values(), *shared().values()]:
             self.connection.execute(f"CREATE VIEW {query.name} AS {query.sql}")
