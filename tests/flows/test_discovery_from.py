@@ -109,7 +109,8 @@ def test_signals_that_reach_into_test_are_replayed_in_phase_4(inherited):
     (single, *_) = sorted((inherited / "signals").glob("validation_*.jsonl"))
     times = [json.loads(line)["timestamp"] for line in single.read_text().splitlines()]
     assert min(times) >= "2010-01-01"
-    assert [each for each in events(inherited) if not each.startswith("checkpoint")][-2:] == ["started", "complete"]
+    phases = [each for each in events(inherited) if not each.startswith("checkpoint")]
+    assert phases[-2:] == ["started", "complete"]
     assert (inherited / "checkpoints" / "phase_4_complete.checkpoint").exists()
 
 

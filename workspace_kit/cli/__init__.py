@@ -2,12 +2,11 @@
 
 import signal
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from workspace_kit import terminal
+from workspace_kit import flows, terminal
 from workspace_kit.cli import keeping, questions, work
 from workspace_kit.errors import WorkspaceKitError
 
@@ -44,7 +43,7 @@ for command in COMMANDS:
 
 def _say_version(is_asked: bool) -> None:
     if is_asked:
-        terminal.say(f"workspace-kit {version('workspace-kit')}")
+        terminal.say(f"workspace-kit {flows.versions()['workspace-kit']}")
         raise typer.Exit
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from workspace_kit.flows.lifecycle import repair_workspace as repair_workspace
     from workspace_kit.flows.lifecycle import restore_workspace as restore_workspace
     from workspace_kit.flows.pages import write_report as write_report
+    from workspace_kit.flows.provenance import versions as versions
     from workspace_kit.flows.publishing import publish_catalog as publish_catalog
     from workspace_kit.flows.publishing import raw_views as raw_views
     from workspace_kit.flows.questions import ask as ask
@@ -103,6 +104,7 @@ _HOME = {
     "silent": "trip",
     "verdict_counts": "integrity",
     "verify_workspace": "integrity",
+    "versions": "provenance",
     "workspace_ids": "catalogs",
     "write_example": "housekeeping",
     "write_parquet": "questions",
