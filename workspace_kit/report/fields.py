@@ -12,8 +12,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import MOST_VECTORS, Pixels, blank, colour, place, show, tint
+from workspace_kit.report.marks import boxes, slots
 from workspace_kit.report.series import Floats
 from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE, EQUAL_WEIGHT
+from workspace_kit.report.ticks import name_ticks
 from workspace_kit.report.trials import Clusters, Square
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import named, number, percent, short
@@ -65,13 +67,8 @@ def distribution_chart(values: Floats, *, metric: str, hurdle: float | None, wid
     """Draw how a metric is spread over the trials, with the hurdle of luck."""
     figure = blank(width, 240)
     axes = place(figure, left=56, right=24, top=54, bottom=44)
-    axes.hist(
-        values,
-        bins=min(30, max(5, round(math.sqrt(len(values))) * 2)),
-        color=colour("muted"),
-        alpha=0.75,
-        rwidth=0.9,
-    )
+    counts, edges = np.histogram(values, min(30, max(5, round(math.sqrt(len(values))) * 2)))
+    boxes(axes, slots(edges), (0.0, counts), ink="muted", opacity=0.75)
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -94,12 +91,15 @@ def correlation_chart(groups: Clusters, strategies: Mapping[str, str], *, width:
     step = math.ceil(len(groups.trials) / side)
     show(axes, _diverging(groups.matrix[::step, ::step]), origin="upper")
     axes.grid(visible=False)
-    axes.set_xticks([])
-    axes.set_yticks(range(len(groups.trials)) if is_named else [])
-    axes.set_yticklabels(
-        [_trial_label(trial, strategies) for trial in groups.trials] if is_named else [], fontsize=10
-    )
+    axes.xaxis.set_visible(False)
+    axes.yaxis.set_visible(is_named)
     axes.spines["bottom"].set_visible(False)
+    axes.tick_params(axis="y", labelsize=10)
+    name_ticks(
+        axes.yaxis,
+        range(len(groups.trials)),
+        [_trial_label(trial, strategies) for trial in groups.trials],
+    )
     _tree(place(figure, left=left, right=right, top=0, bottom=side + 50), groups)
     _scale(place(figure, left=left, right=width - left - 220, top=side + tree + 20, bottom=22))
     return figure
@@ -111,7 +111,8 @@ def weights_chart(members: Sequence[str], weights: Sequence[float], *, equal: fl
     figure = blank(width, 32 * len(members) + 40)
     axes = place(figure, left=_MEMBER_NAMES, right=width - _MEMBER_NAMES - bar, top=24, bottom=8)
     places = range(len(members))
-    axes.barh(places, weights, height=0.5, color=colour(ENSEMBLE))
+    middle = np.arange(float(len(members)))
+    boxes(axes, (0.0, np.array(weights)), (middle - 0.25, middle + 0.25), ink=ENSEMBLE, opacity=1.0)
     axes.set_xlim(0.0, max(*weights, equal))
     axes.axvline(equal, color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
     axes.annotate(
@@ -133,11 +134,11 @@ def weights_chart(members: Sequence[str], weights: Sequence[float], *, equal: fl
             ha="right",
             va="center",
         )
-    axes.set_yticks(places, [short(member, most=18) for member in members])
+    name_ticks(axes.yaxis, places, [short(member, most=18) for member in members])
     axes.tick_params(axis="y", labelcolor=colour("ink"))
     axes.invert_yaxis()
     axes.grid(visible=False)
-    axes.set_xticks([])
+    axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
     return figure
 
@@ -222,7 +223,7 @@ def _tree(axes: Axes, groups: Clusters) -> None:
 def _scale(axes: Axes) -> None:
     steps = 81
     show(axes, _diverging(np.linspace(-1.0, 1.0, steps)[np.newaxis]), origin="upper")
-    axes.set_xticks([0, (steps - 1) / 2, steps - 1], [number(at, decimals=0) for at in (-1, 0, 1)])
-    axes.set_yticks([])
+    name_ticks(axes.xaxis, [0, (steps - 1) / 2, steps - 1], [number(at, decimals=0) for at in (-1, 0, 1)])
+    axes.yaxis.set_visible(False)
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)

@@ -17,6 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from workspace_kit.report.story import BENCHMARK, BEST_SINGLE, BUY_AND_HOLD, ENSEMBLE, EQUAL_WEIGHT
+from workspace_kit.report.ticks import QuickAxes
 from workspace_kit.schema import BEAR, BULL
 
 
@@ -140,7 +141,8 @@ def place(figure: Figure, *, left: float, right: float, top: float, bottom: floa
     """Return axes with margins in CSS pixels."""
     width, height = figure.get_size_inches() * 72
     return figure.add_axes(
-        (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+        (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height),
+        axes_class=QuickAxes,
     )
 
 

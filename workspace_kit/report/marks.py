@@ -16,6 +16,8 @@ from workspace_kit.report.words import named
 from workspace_kit.schema import BEAR, BULL
 
 Periods = Mapping[str, tuple[dt.datetime, dt.datetime]]
+# Where something begins and where it ends.
+Ends = tuple[Floats | float, Floats | float]
 
 _LABEL_HEIGHT = 14.0
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive, in the zone shown
@@ -59,9 +61,32 @@ def shade(axes: Axes, regimes: pl.DataFrame) -> None:
     for regime, right in ((BULL, -56.0), (BEAR, 0.0)):
         spans = stretches.filter(pl.col("regime") == regime)
         if spans.height:
-            _fill(axes, _boxes(days_of(spans["start"]), days_of(spans["end"])), ink=regime)
+            _fill(axes, _outline((days_of(spans["start"]), days_of(spans["end"])), (0.0, 1.0)), ink=regime)
             _beside(axes, named(regime).lower(), right, ink="muted", opacity=1.0)
             _beside(axes, "■", right - 30.0, ink=regime, opacity=0.5)
+
+
+def boxes(axes: Axes, across: Ends, up: Ends, *, ink: str, opacity: float) -> None:
+    """Draw boxes as one shape, which costs little more than one; those from zero stand on the edge."""
+    shape = _outline(across, up)
+    patch = PathPatch(shape, facecolor=colour(ink), alpha=opacity, linewidth=0.0)
+    patch.sticky_edges.y.append(0.0)
+    axes.add_artist(patch)
+    axes.update_datalim(np.asarray(shape.vertices))
+    axes.autoscale_view()
+
+
+def slots(edges: Floats) -> tuple[Floats, Floats]:
+    """Return where the bars of bins begin and end: a little before the next."""
+    return edges[:-1], edges[:-1] + 0.92 * np.diff(edges)
+
+
+def strokes(axes: Axes, across: Ends, up: Ends, *, ink: str, width: float) -> None:
+    """Draw straight strokes as one line."""
+    ends = np.broadcast_arrays(*across, *up)
+    gap = np.full(ends[0].shape, np.nan)
+    along, high = (np.column_stack((*pair, gap)).ravel() for pair in (ends[:2], ends[2:]))
+    axes.plot(along, high, color=colour(ink), linewidth=width, solid_capstyle="butt")
 
 
 def _fill(axes: Axes, shape: Path, *, ink: str) -> None:
@@ -85,11 +110,12 @@ def _beside(axes: Axes, text: str, right: float, *, ink: str, opacity: float) ->
     )
 
 
-def _boxes(left: Floats, right: Floats) -> Path:
-    """Return one outline of many boxes from the bottom to the top of the axes."""
+def _outline(across: Ends, up: Ends) -> Path:
+    """Return one outline of many boxes."""
+    left, right, low, high = np.broadcast_arrays(*across, *up)
     corners = np.empty((len(left), 5, 2))
     corners[:, :, 0] = np.column_stack((left, right, right, left, left))
-    corners[:, :, 1] = (0.0, 0.0, 1.0, 1.0, 0.0)
+    corners[:, :, 1] = np.column_stack((low, low, high, high, low))
     codes = np.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(left))
     return Path(corners.reshape(-1, 2), codes)
 

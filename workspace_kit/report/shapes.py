@@ -10,7 +10,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import blank, colour, place
+from workspace_kit.report.marks import boxes, slots, strokes
 from workspace_kit.report.series import Floats, drawable
+from workspace_kit.report.ticks import name_ticks
 from workspace_kit.report.tracks import TILE, TILE_HEIGHT
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import named, percent
@@ -26,8 +28,9 @@ def years_chart(yearly: Mapping[str, Mapping[int, float]], inks: Mapping[str, st
     axes = place(figure, left=52, right=16, top=34, bottom=28)
     bar = 0.8 / len(yearly)
     for at, (name, of) in enumerate(yearly.items()):
-        places = [year - 0.4 + bar * (at + 0.5) for year in of]
-        axes.bar(places, drawable(np.array(list(of.values()))), width=bar * 0.92, color=colour(inks[name]))
+        left = np.array([*of], dtype=np.float64) - 0.4 + bar * (at + 0.04)
+        heights = drawable(np.array([*of.values()]))
+        boxes(axes, (left, left + bar * 0.92), (0.0, heights), ink=inks[name], opacity=1.0)
     first = next(iter(yearly))
     mean = float(drawable(np.array(list(yearly[first].values()))).mean())
     axes.axhline(mean, color=colour(inks[first]), linewidth=1.0, linestyle=(0, (4, 3)))
@@ -48,7 +51,7 @@ def histogram_tile(values: Floats, *, title: str, ink: str) -> Figure:
     bins = min(_MOST_BINS, max(8, round(2 * math.sqrt(len(values)))))
     edges = np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.01, low + 0.01, 3)
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    axes.bar(edges[:-1], counts, width=np.diff(edges) * 0.92, align="edge", color=colour(ink), alpha=0.75)
+    boxes(axes, slots(edges), (0.0, counts), ink=ink, opacity=0.75)
     axes.axvline(float(values.mean()), color=colour("ink"), linewidth=1.0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=_decimals(edges))))
     axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -65,16 +68,21 @@ def quantiles_tile(samples: Mapping[str, Floats], *, ink: str) -> Figure:
     """Draw boxes: quartiles and median, whiskers to the 5 % and 95 % quantiles, points beyond them."""
     figure = blank(TILE, TILE_HEIGHT)
     axes = place(figure, left=70, right=10, top=34, bottom=28)
-    for at, sample in enumerate(samples.values()):
-        low, first, middle, third, high = np.quantile(drawable(sample), [0.05, 0.25, 0.5, 0.75, 0.95])
-        axes.plot([low, high], [at, at], color=colour(ink), linewidth=1.0)
-        axes.barh(at, third - first, left=first, height=_SPREAD, color=colour(ink), alpha=0.35)
-        axes.plot([middle, middle], [at - _SPREAD / 2, at + _SPREAD / 2], color=colour(ink), linewidth=2.0)
-        ends = [float(drawable(sample).min()), float(drawable(sample).max())]
-        axes.plot(ends, [at, at], "o", color=colour(ink), markersize=2.5)
+    least, low, first, middle, third, high, most = np.transpose(
+        [
+            np.quantile(drawable(sample), [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
+            for sample in samples.values()
+        ]
+    )
+    at = np.arange(float(len(samples)))
+    box = at - _SPREAD / 2, at + _SPREAD / 2
+    strokes(axes, (low, high), (at, at), ink=ink, width=1.0)
+    boxes(axes, (first, third), box, ink=ink, opacity=0.35)
+    strokes(axes, (middle, middle), box, ink=ink, width=2.0)
+    axes.plot([*least, *most], [*at, *at], "o", color=colour(ink), markersize=2.5)
     axes.axvline(0.0, color=colour("faint"), linewidth=0.8)
     axes.margins(x=0.03)
-    axes.set_yticks(range(len(samples)), list(samples))
+    name_ticks(axes.yaxis, at.tolist(), list(samples))
     axes.tick_params(axis="y", labelcolor=colour("ink"))
     axes.invert_yaxis()
     axes.grid(visible=False)
@@ -122,14 +130,10 @@ def logits_tile(edges: Floats, counts: Sequence[int]) -> Figure:
     figure = blank(TILE, TILE_HEIGHT)
     axes = place(figure, left=54, right=10, top=34, bottom=44)
     middle = (edges[:-1] + edges[1:]) / 2
+    left, right = slots(edges)
     for ink, some in (("loss", middle <= 0.0), ("gain", middle > 0.0)):
-        axes.bar(
-            edges[:-1][some],
-            np.asarray(counts)[some],
-            width=np.diff(edges)[some] * 0.92,
-            align="edge",
-            color=colour(ink),
-        )
+        if some.any():
+            boxes(axes, (left[some], right[some]), (0.0, np.asarray(counts)[some]), ink=ink, opacity=1.0)
     axes.axvline(0.0, color=colour("ink"), linewidth=1.0)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_locator(MaxNLocator(8))

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from workspace_kit.report.ink import MOST_VECTORS, blank, colour, place, show, tint
 from workspace_kit.report.series import Floats
 from workspace_kit.report.story import ENSEMBLE
+from workspace_kit.report.ticks import name_ticks
 from workspace_kit.report.trials import Square, Surface
 from workspace_kit.report.words import metric as metric_text
 from workspace_kit.report.words import number, short
@@ -104,8 +105,8 @@ def _write_cells(axes: Axes, cells: Square, *, metric: str) -> None:
 
 def _name_settings(axes: Axes, surface: Surface) -> None:
     across, up = _sample(range(len(surface.xs)), most=10), _sample(range(len(surface.ys)), most=10)
-    axes.set_xticks(across, [_setting(surface.xs[at]) for at in across])
-    axes.set_yticks(up, [_setting(surface.ys[at]) for at in up])
+    name_ticks(axes.xaxis, across, [_setting(surface.xs[at]) for at in across])
+    name_ticks(axes.yaxis, up, [_setting(surface.ys[at]) for at in up])
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines["bottom"].set_visible(False)

@@ -11,8 +11,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from workspace_kit.report.curves import WIDE, Series, dress, growth_ticks, ink_of, line
 from workspace_kit.report.ink import blank, colour, place, show, tint
-from workspace_kit.report.marks import Periods, days_of
+from workspace_kit.report.marks import Periods, boxes, days_of, strokes
 from workspace_kit.report.series import Floats, drawable, growth, thinned, values
+from workspace_kit.report.ticks import name_ticks
 from workspace_kit.report.words import number, percent, short
 
 TILE, TILE_HEIGHT = 400, 230
@@ -59,7 +60,7 @@ def bars_tile(main: pl.DataFrame, ink: str, periods: Periods) -> Figure:
     figure, axes = _tile()
     days, returns = days_of(main["timestamp"]), drawable(values(main))
     across, up = thinned(days, returns, pixels=TILE)
-    axes.vlines(across, 0.0, up, color=colour(ink), linewidth=0.7)
+    strokes(axes, (across, across), (0.0, up), ink=ink, width=0.7)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     dress(axes, "Return of each bar", periods, names_periods=True)
@@ -88,7 +89,8 @@ def exposure_chart(activity: pl.DataFrame, periods: Periods, *, width: int) -> F
 def turnover_tile(yearly: Mapping[int, float]) -> Figure:
     """Draw value traded in each calendar year, as a multiple of the capital."""
     figure, axes = _tile()
-    axes.bar(list(yearly), list(yearly.values()), width=0.75, color=colour("muted"))
+    years = np.array([*yearly], dtype=np.float64)
+    boxes(axes, (years - 0.375, years + 0.375), (0.0, np.array([*yearly.values()])), ink="muted", opacity=1.0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
@@ -122,7 +124,7 @@ def holdings_chart(
     depth[size == 0.0] = 0.0
     pixels = np.where((strips < 0.0)[..., np.newaxis], tint("loss", depth), tint("gain", depth))
     show(axes, pixels, origin="upper")
-    axes.set_yticks(range(len(symbols)), [short(each, most=10) for each in symbols])
+    name_ticks(axes.yaxis, range(len(symbols)), [short(each, most=10) for each in symbols])
     axes.tick_params(axis="y", labelcolor=colour("ink"))
     axes.grid(visible=False)
     _mark_years(axes, times, columns=strips.shape[1])
@@ -142,9 +144,8 @@ def _pooled(values_: Floats, *, pixels: int) -> Floats:
 
 def _mark_years(axes: Axes, times: Sequence[dt.datetime], *, columns: int) -> None:
     marks = np.unique(np.linspace(0, len(times) - 1, min(6, len(times))).astype(int))
-    axes.set_xticks(
-        [at * columns / len(times) for at in marks], [f"{times[at]:%Y-%m}" for at in marks.tolist()]
-    )
+    places = [at * columns / len(times) for at in marks.tolist()]
+    name_ticks(axes.xaxis, places, [f"{times[at]:%Y-%m}" for at in marks.tolist()])
 
 
 def _tile() -> tuple[Figure, Axes]:
