@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workspace_kit.flows.batch import write_reports as write_reports
     from workspace_kit.flows.catalogs import archive_ids as archive_ids
     from workspace_kit.flows.catalogs import open_catalog as open_catalog
+    from workspace_kit.flows.catalogs import open_workspace as open_workspace
     from workspace_kit.flows.catalogs import reading as reading
     from workspace_kit.flows.catalogs import workspace_ids as workspace_ids
     from workspace_kit.flows.comparison import compare_workspaces as compare_workspaces
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from workspace_kit.flows.run import About as About
     from workspace_kit.flows.run import run_workflow as run_workflow
     from workspace_kit.flows.studies import CompositeWorkspace as CompositeWorkspace
-    from workspace_kit.flows.studies import open_workspace as open_workspace
     from workspace_kit.flows.trip import Reporter as Reporter
     from workspace_kit.flows.trip import silent as silent
     from workspace_kit.flows.watching import glimpses as glimpses
@@ -89,7 +89,7 @@ _HOME = {
     "glimpses": "watching",
     "kept_questions": "questions",
     "open_catalog": "catalogs",
-    "open_workspace": "studies",
+    "open_workspace": "catalogs",
     "overfitting": "frames",
     "overview": "housekeeping",
     "pin": "lifecycle",

@@ -11,6 +11,7 @@ import polars as pl
 
 from workspace_kit import storage
 from workspace_kit.errors import NameInvalid, UsageError
+from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.correlation_study import Correlated, Series, correlate, series_on_train
 from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
 from workspace_kit.flows.ensemble_study import (
@@ -27,7 +28,6 @@ from workspace_kit.flows.market import load_market
 from workspace_kit.flows.regime_study import DOCUMENT as REGIME_DOCUMENT
 from workspace_kit.flows.regime_study import best_by_regime
 from workspace_kit.flows.run import read_workflow_file
-from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.sweep import Sweep, replayed_sweep
 from workspace_kit.flows.trip import Reporter, Trip, silent, wall_clock
 from workspace_kit.layout import names

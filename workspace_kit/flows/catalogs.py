@@ -12,6 +12,7 @@ from workspace_kit.flows.trip import Reporter
 from workspace_kit.layout.batches import read_batches
 from workspace_kit.layout.inventory import archives, find_workspace, inventory
 from workspace_kit.layout.inventory import workspaces as all_workspaces
+from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.mirror import Progress, mirror_folder, refresh
 from workspace_kit.schema import MIRRORED
 from workspace_kit.views import Catalog
@@ -73,6 +74,21 @@ def reading(reporter: Reporter) -> Iterator[Progress]:
             seen = done
 
         yield told
+
+
+def open_workspace(name: str | Path | Workspace, root: Path | str = DEFAULT_ROOT) -> Workspace:
+    """Return a workspace by its id below a root, or by its own folder.
+
+    Raises
+    ------
+    WorkspaceNotFound, NameInvalid
+        There is none, or the name may not be one.
+    """
+    if isinstance(name, Workspace):
+        return name
+    if isinstance(name, str) and Path(name).name == name:
+        return find_workspace(Path(root), name)
+    return find_workspace(Path(name).parent, Path(name).name)
 
 
 def workspace_ids(root: Path | str) -> list[str]:

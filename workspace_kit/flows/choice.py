@@ -1,7 +1,7 @@
 """Every weight set with what it earned, the one chosen on train, and what it has to beat."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,9 @@ from workspace_kit.analysis.replay import Matrix
 from workspace_kit.analysis.weights import Choices, weigh_members
 from workspace_kit.config import SIMPLEX_GRID, SKFOLIO_PREFIX, Ensemble
 from workspace_kit.flows.blend import Result
-from workspace_kit.layout import names
+from workspace_kit.flows.candidates import ensemble_trial_id
 from workspace_kit.schema import SELECT
 
-EQUAL_ROW = 0
 MOST_SETS = 20_000
 
 
@@ -95,13 +94,3 @@ def _proposed(
     choices = Choices(ensemble.cap, ensemble.temperature, ensemble.linkage)
     found = weigh_members(returns, scores, method=ensemble.method, choices=choices)
     return np.array([round_weights(found.values)]), found.reason
-
-
-def recommended(choice: Mapping[str, Any]) -> str:
-    """Return the candidate that ``ensemble_weights.json`` recommends: the ensemble, or equal weight."""
-    return "equal_weight" if choice.get("recommended") == "equal" else "ensemble"
-
-
-def ensemble_trial_id(row: int) -> str:
-    """Return the id of the ensemble trial that tries a row of the weight sets."""
-    return f"ensemble_{names.trial_id(row)}"

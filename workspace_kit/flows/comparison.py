@@ -8,10 +8,9 @@ import polars as pl
 
 from workspace_kit.analysis.composite import Matched, differences, differences_by_metric, matched_trials
 from workspace_kit.errors import WorkspaceKitError
-from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.flows.catalogs import open_catalog, open_workspace
 from workspace_kit.flows.origins import content_of
 from workspace_kit.flows.provenance import digest_of
-from workspace_kit.flows.studies import open_workspace
 from workspace_kit.layout import names
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes

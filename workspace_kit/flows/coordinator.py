@@ -11,8 +11,8 @@ import polars as pl
 from workspace_kit.config import DEFAULT_DURABILITY
 from workspace_kit.errors import UsageError, WorkspaceKitError
 from workspace_kit.flows import lifecycle
+from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.provenance import versions
-from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names
 from workspace_kit.layout.chain import Chain, Checkpoint, read_chain

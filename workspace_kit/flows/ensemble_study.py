@@ -15,12 +15,11 @@ from workspace_kit.analysis.selection import best_trial
 from workspace_kit.config import SIMPLEX_GRID, SKFOLIO_PREFIX, Config
 from workspace_kit.errors import ConfigError
 from workspace_kit.flows.blend import Blend, Result, blend, result_of, weighed
+from workspace_kit.flows.candidates import EQUAL_ROW, ensemble_trial_id
 from workspace_kit.flows.choice import (
-    EQUAL_ROW,
     Baselines,
     Search,
     choose_row,
-    ensemble_trial_id,
     weight_sets,
 )
 from workspace_kit.flows.correlation_study import Correlated, Series, correlate, series_on_train

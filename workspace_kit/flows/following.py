@@ -13,7 +13,7 @@ import polars as pl
 
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged, UsageError
-from workspace_kit.flows.studies import open_workspace
+from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.layout.follow import Identity, NewLines, Seen, identity_of, matching, new_file, new_lines
 from workspace_kit.layout.names import Workspace
 from workspace_kit.schema import COUNT, FLAG, TEXT

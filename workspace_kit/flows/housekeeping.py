@@ -7,10 +7,9 @@ import polars as pl
 
 from workspace_kit import storage
 from workspace_kit.errors import UsageError
-from workspace_kit.flows.catalogs import open_catalog
+from workspace_kit.flows.catalogs import open_catalog, open_workspace
 from workspace_kit.flows.origins import content_of
 from workspace_kit.flows.pages import PAGE_KEY, verdict_of
-from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.validation import NO_VALIDATION
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from workspace_kit.errors import NotFound, UsageError
-from workspace_kit.flows.studies import open_workspace
+from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.trip import Reporter, silent, wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.digests import Digests

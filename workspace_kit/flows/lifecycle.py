@@ -12,7 +12,7 @@ import polars as pl
 
 from workspace_kit import storage
 from workspace_kit.errors import NameInvalid, NotFound, StorageError, UsageError, WorkspaceKitError
-from workspace_kit.flows.studies import open_workspace
+from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.trip import Reporter, silent, wall_clock
 from workspace_kit.layout import names, recovery
 from workspace_kit.layout.archive import read_manifest, unpack, verify_archive, write_archive, write_digest

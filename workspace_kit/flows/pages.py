@@ -10,11 +10,10 @@ import polars as pl
 
 from workspace_kit.config import Config
 from workspace_kit.errors import FileDamaged
-from workspace_kit.flows.catalogs import open_catalog
-from workspace_kit.flows.choice import EQUAL_ROW, ensemble_trial_id, recommended
+from workspace_kit.flows.candidates import EQUAL_ROW, ensemble_trial_id, recommended
+from workspace_kit.flows.catalogs import open_catalog, open_workspace
 from workspace_kit.flows.origins import config_of, content_of
 from workspace_kit.flows.provenance import digest_of
-from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.tearsheet import Numbers, statistics_of
 from workspace_kit.flows.trip import now
 from workspace_kit.layout import names

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from workspace_kit import storage
 from workspace_kit.errors import NotFound, PriceError
+from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.discovery import trials_of
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.looks import test_prices
 from workspace_kit.flows.market import Market, load_market
 from workspace_kit.flows.plan import Plan, Wish, clear, plan_resume
 from workspace_kit.flows.run import carry_out, default_workers
-from workspace_kit.flows.studies import open_workspace
 from workspace_kit.flows.trip import Reporter, Trip, now, silent, wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_document

@@ -14,28 +14,13 @@ from workspace_kit.flows.origins import common_market, origin_of, with_digests
 from workspace_kit.flows.signals import whole_signals
 from workspace_kit.flows.trial import replay_signals
 from workspace_kit.layout.inventory import find_workspace
-from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
+from workspace_kit.layout.names import DEFAULT_ROOT
 from workspace_kit.schema import SELECT, TABLES, TEST, TRAIN, Reading, natural_order
 from workspace_kit.views import Catalog
 
 _SWEEP = (TRAIN, SELECT)
 _BY_TRIAL = ("workspace", "trial_id")
 _VALIDATION = "validation_"
-
-
-def open_workspace(name: str | Path | Workspace, root: Path | str = DEFAULT_ROOT) -> Workspace:
-    """Return a workspace by its id below a root, or by its own folder.
-
-    Raises
-    ------
-    WorkspaceNotFound, NameInvalid
-        There is none, or the name may not be one.
-    """
-    if isinstance(name, Workspace):
-        return name
-    if isinstance(name, str) and Path(name).name == name:
-        return find_workspace(Path(root), name)
-    return find_workspace(Path(name).parent, Path(name).name)
 
 
 class CompositeWorkspace:

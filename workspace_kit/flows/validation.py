@@ -10,7 +10,7 @@ from workspace_kit.analysis.overfitting import validation_verdict
 from workspace_kit.analysis.replay import Matrix
 from workspace_kit.flows.blend import Blend, Result, blend, result_of, weighed
 from workspace_kit.flows.books import books_of, records
-from workspace_kit.flows.choice import recommended
+from workspace_kit.flows.candidates import recommended
 from workspace_kit.flows.discovery import candidates_of, labels_until
 from workspace_kit.flows.ensemble_study import DOCUMENT as WEIGHTS_DOCUMENT
 from workspace_kit.flows.inherited import inherited_again, inherited_signals

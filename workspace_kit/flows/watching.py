@@ -9,9 +9,9 @@ from pathlib import Path
 
 from workspace_kit import clock
 from workspace_kit.errors import NotFound, WorkspaceKitError
+from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.following import IncrementalProcessor
 from workspace_kit.flows.origins import content_of
-from workspace_kit.flows.studies import open_workspace
 from workspace_kit.layout import names
 from workspace_kit.layout.follow import NewLines, matching
 from workspace_kit.layout.inventory import workspaces

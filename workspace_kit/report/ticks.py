@@ -1,7 +1,7 @@
 """Axes that draw their ticks together: Matplotlib's own, five artists each, take half the time of a page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -21,13 +21,16 @@ _KNOWN = frozenset(
     {"bottom", "left", "labelbottom", "labelleft", "gridOn", "length", "labelcolor", "labelsize"}
 )
 _SIDES = {"x": "bottom", "y": "left"}
+_MARKS: Mapping[str, Any] = {"x": TICKDOWN, "y": TICKLEFT}
+# The settings of the moment: names put together here are none that a type knows.
+_STYLE: Mapping[str, Any] = cast("Any", mpl.rcParams)
 _BENEATH = 0.5
 
 
 class QuickAxes(Axes):
     """Axes whose ticks, below and to the left, are three artists in all and a label each."""
 
-    def draw(self, renderer: RendererBase | None) -> None:
+    def draw(self, renderer: RendererBase) -> None:
         """Draw; where ticks are is settled the first time."""
         for name, axis in (("x", self.xaxis), ("y", self.yaxis)):
             if self.axison and _is_plain(axis):
@@ -42,7 +45,7 @@ def name_ticks(axis: Axis, places: Sequence[float], words: Sequence[str]) -> Non
 
 
 def _is_plain(axis: Axis) -> bool:
-    wishes = axis.get_tick_params()
+    wishes: Mapping[str, Any] = axis.get_tick_params()
     return (
         axis.get_visible()
         and not isinstance(axis.get_major_locator(), NullLocator)
@@ -51,10 +54,10 @@ def _is_plain(axis: Axis) -> bool:
     )
 
 
-def _merge(axes: Axes, axis: Axis, name: str, renderer: RendererBase | None) -> None:
-    wishes = axis.get_tick_params()
+def _merge(axes: Axes, axis: Axis, name: str, renderer: RendererBase) -> None:
+    wishes: Mapping[str, Any] = axis.get_tick_params()
     places, words = _inside(axis)
-    length = wishes.get("length", mpl.rcParams[f"{name}tick.major.size"])
+    length: float = wishes.get("length", _STYLE[f"{name}tick.major.size"])
     labels = _labels(axes, name, places, words, wishes, pad=length) if wishes[f"label{_SIDES[name]}"] else []
     drawn: list[Artist] = [*labels]
     if wishes["gridOn"]:
@@ -73,7 +76,7 @@ def _merge(axes: Axes, axis: Axis, name: str, renderer: RendererBase | None) -> 
 def _inside(axis: Axis) -> tuple[Floats, list[str]]:
     """Return the ticks within the limits, and their words."""
     places = np.asarray(axis.get_majorticklocs(), dtype=np.float64)
-    words = axis.get_major_formatter().format_ticks(places)
+    words = axis.get_major_formatter().format_ticks(places.tolist())
     across = axis.get_transform().transform
     low, high = np.sort(across(np.asarray(axis.get_view_interval(), dtype=np.float64)))
     at, room = across(places), 1e-10 * (high - low)
@@ -85,8 +88,8 @@ def _grid(axes: Axes, name: str, places: Floats) -> Line2D:
     along, across = np.repeat(places, 3), np.tile([0.0, 1.0, np.nan], len(places))
     return Line2D(
         *_pair(name, along, across),
-        color=mpl.rcParams["grid.color"],
-        linewidth=mpl.rcParams["grid.linewidth"],
+        color=_STYLE["grid.color"],
+        linewidth=_STYLE["grid.linewidth"],
         solid_capstyle="butt",
         transform=_across(axes, name),
         zorder=_BENEATH,
@@ -97,10 +100,10 @@ def _marks(axes: Axes, name: str, places: Floats, *, length: float) -> Line2D:
     return Line2D(
         *_pair(name, places, np.zeros(len(places))),
         linestyle="none",
-        marker=TICKDOWN if name == "x" else TICKLEFT,
+        marker=_MARKS[name],
+        color=_STYLE[f"{name}tick.color"],
         markersize=length,
-        markeredgecolor=mpl.rcParams[f"{name}tick.color"],
-        markeredgewidth=mpl.rcParams[f"{name}tick.major.width"],
+        markeredgewidth=_STYLE[f"{name}tick.major.width"],
         transform=_across(axes, name),
         clip_on=False,
         zorder=_BENEATH,
@@ -110,7 +113,7 @@ def _marks(axes: Axes, name: str, places: Floats, *, length: float) -> Line2D:
 def _labels(
     axes: Axes, name: str, places: Floats, words: Sequence[str], wishes: Mapping[str, Any], *, pad: float
 ) -> list[Text]:
-    pad += mpl.rcParams[f"{name}tick.major.pad"]
+    pad += _STYLE[f"{name}tick.major.pad"]
     shifted, up, along = (axes.get_xaxis_text1_transform if name == "x" else axes.get_yaxis_text1_transform)(
         pad
     )
@@ -118,8 +121,8 @@ def _labels(
         Text(
             *_pair(name, place, 0.0),
             word,
-            color=wishes.get("labelcolor", mpl.rcParams[f"{name}tick.labelcolor"]),
-            fontsize=wishes.get("labelsize", mpl.rcParams[f"{name}tick.labelsize"]),
+            color=wishes.get("labelcolor", _STYLE[f"{name}tick.labelcolor"]),
+            fontsize=wishes.get("labelsize", _STYLE[f"{name}tick.labelsize"]),
             verticalalignment=up,
             horizontalalignment=along,
             transform=shifted,
@@ -131,9 +134,7 @@ def _labels(
     ]
 
 
-def _make_room(
-    axes: Axes, axis: Axis, name: str, labels: Sequence[Text], renderer: RendererBase | None
-) -> None:
+def _make_room(axes: Axes, axis: Axis, name: str, labels: Sequence[Text], renderer: RendererBase) -> None:
     """Move the axis's name beyond the ticks' labels."""
     side = 1 if name == "x" else 0
     ends = [label.get_window_extent(renderer).min[side] for label in labels]

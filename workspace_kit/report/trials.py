@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
+from workspace_kit.report.linkage import average_linkage, leaf_order
 from workspace_kit.report.series import Floats
 from workspace_kit.report.story import Story, in_order
 from workspace_kit.schema import SELECT, TRAIN
@@ -53,7 +52,7 @@ class Surface:
 class Clusters(NamedTuple):
     """Trials in cluster order and their correlations in that order.
 
-    ``joins`` is scipy's linkage matrix, over trials in natural order; ``order`` their places in that order.
+    ``joins`` are those of `average_linkage`, over trials in natural order; ``order`` is their places there.
     """
 
     trials: tuple[str, ...]
@@ -176,8 +175,8 @@ def clusters(correlations: pl.DataFrame) -> Clusters:
         return Clusters(tuple(trials), matrix, tuple(range(len(trials))), np.empty((0, 4)))
     distance = np.sqrt(np.clip(0.5 * (1.0 - np.nan_to_num(matrix, nan=0.0)), 0.0, 1.0))
     np.fill_diagonal(distance, 0.0)
-    joins = linkage(squareform(distance, checks=False), method="average")
-    order = tuple(int(at) for at in leaves_list(joins))
+    joins = average_linkage(distance)
+    order = leaf_order(joins)
     return Clusters(tuple(trials[at] for at in order), matrix[np.ix_(order, order)], order, joins)
 
 
