@@ -53,7 +53,7 @@ TREE = (
     "checkpoints/phase_4_complete.checkpoint",
     "checkpoints/current_state.json",
     "visualizations/performance_chart.png",
-    "visualizations/equity.png",
+    "visualizations/years.png",
     "visualizations/report.html",
 )
 

@@ -171,9 +171,13 @@ def _trailing(returns: pl.DataFrame) -> Values:
         **{name: end.dt.offset_by(f"-{12 * years}mo").first() for name, years in _TRAILING_YEARS.items()},
     ).row(0, named=True)
     first = returns["timestamp"].min()
+    growth = 1 + pl.col("return")
+    totals = returns.select(
+        **{name: growth.filter(time > start).product() - 1 for name, start in starts.items()}
+    )
     found: dict[str, float | None] = {}
     for name, start in starts.items():
-        total = returns.filter(time > start).select((1 + pl.col("return")).product() - 1).item()
+        total = totals[name].item()
         is_reached = name.endswith("to_date") or (first is not None and first <= start)
         years = _TRAILING_YEARS.get(name, 1)
         found[name] = (1 + total) ** (1 / years) - 1 if is_reached and total > -1 else None

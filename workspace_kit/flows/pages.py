@@ -34,7 +34,7 @@ NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so no
 def write_report(
     workspace: Workspace | Path | str, *, out: Path | None = None, panels: Sequence[Panel] = ()
 ) -> Path:
-    """Write ``report.html`` and a PNG of each main chart, and return the page's path.
+    """Write ``report.html`` and a PNG of each chart that stands alone, and return the page's path.
 
     They go into the workspace's ``visualizations/``, or into the folder ``out``. ``panels`` of one's own
     (`workspace_kit.report.Panel`) follow the built-in ones.

@@ -18,17 +18,21 @@ from workspace_kit.report.story import Story, prepared
 CHART = "performance_chart"
 _NAME = 120
 _PNG_SCALE = 1.6
+# Charts without a picture: the performance chart holds the first three, the page explains the others.
+_PAGE_ALONE = frozenset(
+    {"equity", "underwater", "regimes", "rolling", "exposure", "holdings", "correlations"}
+)
 
 
 class Report(NamedTuple):
-    """The page, and a PNG of each of its main charts by name."""
+    """The page, and a PNG of each chart that stands alone, by name."""
 
     page: str
     pictures: Mapping[str, bytes]
 
 
 def report(story: Story, panels: Sequence[Panel] = ()) -> Report:
-    """Return the page and a picture of each main chart; ``panels`` of one's own follow the built-in ones.
+    """Return the page and pictures of what stands alone; ``panels`` of one's own follow the built-in ones.
 
     Raises
     ------
@@ -42,7 +46,7 @@ def report(story: Story, panels: Sequence[Panel] = ()) -> Report:
             block.key.replace("-", "_"): png_bytes(block.figure, scale=_PNG_SCALE)
             for section in shown
             for block in section.blocks
-            if isinstance(block, Chart)
+            if isinstance(block, Chart) and block.key not in _PAGE_ALONE
         }
     return Report(_page(told, shown), {CHART: _overview(told), **pictures})
 

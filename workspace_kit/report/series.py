@@ -29,12 +29,11 @@ def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
         .sort("series", "timestamp", "return")
         .unique(["series", "timestamp"], keep="first", maintain_order=True)
     )
+    parts = clean.partition_by("series", as_dict=True, include_key=False, maintain_order=True)
     names = in_order(clean.select("series").unique().drop_nulls(), "series")["series"].to_list()
     known = [name for name in SERIES if name in names]
     others = [name for name in names if name not in SERIES]
-    return {
-        name: clean.filter(pl.col("series") == name).select("timestamp", "return") for name in known + others
-    }
+    return {name: parts[(name,)].select("timestamp", "return") for name in known + others}
 
 
 def values(series: pl.DataFrame) -> Floats:
