@@ -155,6 +155,12 @@ def appending(path: Path) -> Iterator[None]:
             _close_kept(str(path))
 
 
+def wait_for_append(descriptor: int, path: Path) -> None:
+    """Wait until whoever appends to an open file now has written; others wait until it is closed."""
+    with _refusals("flock", path):
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
 def link(source: Path, target: Path) -> None:
     """Give a file a second name, where nothing may be yet."""
     _operate("link", target, lambda: os.link(source, target, follow_symlinks=False))

@@ -3,8 +3,11 @@
 import datetime as dt
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import polars as pl
@@ -20,10 +23,18 @@ from workspace_kit.flows.lifecycle import (
     remove_workspace,
     settle,
 )
+from workspace_kit.layout import names
 from workspace_kit.layout.lease import is_leased, leased
 from workspace_kit.layout.names import Workspace
 
 LONG_AGO = 1_600_000_000
+SIGNAL = {
+    "timestamp": "2023-01-03T00:00:00Z",
+    "symbol": "A",
+    "action": "BUY",
+    "strength": 1.0,
+    "strategy": "m",
+}
 
 
 @pytest.fixture
@@ -244,13 +255,72 @@ def test_removing_leaves_nothing_and_follows_no_link(root, tmp_path):
     assert (outside / "precious").read_text() == "x"
 
 
-def test_trash_without_a_whole_archive_goes_back_and_with_one_goes(root):
-    archive = flows.archive_workspace(made(root))
+def test_a_record_acknowledged_just_before_the_folder_goes_keeps_it(root):
+    workspace = made(root)
+    signals = workspace.file(names.SIGNALS, "trial_0")
+
+    def write(operation: str, path: Path) -> None:
+        if (operation, path.parent.name) == ("rename", ".trash"):
+            wk.SignalWriter(workspace.path).write_signal(0, SIGNAL)
+
+    with storage.watch_operations(write), pytest.raises(StorageError, match="files that changed"):
+        flows.archive_workspace(workspace)
+    assert len(signals.read_bytes().splitlines()) == 2
+    flows.archive_workspace(workspace)
+    flows.restore_workspace("w", root)
+    assert len(signals.read_bytes().splitlines()) == 2
+
+
+def test_a_record_that_is_being_appended_while_the_folder_goes_keeps_it(root):
+    workspace = made(root)
+    signals = workspace.file(names.SIGNALS, "trial_0")
+    inode = f":{signals.stat().st_ino} "
+    writing, going = threading.Event(), threading.Event()
+
+    def watch(operation: str, path: Path) -> None:
+        if (operation, path) == ("write", signals):
+            writing.set()
+            while not going.is_set() and not any(
+                "->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines()
+            ):
+                time.sleep(0.001)
+        elif operation == "rename" and not writing.is_set():
+            appender.start()
+            assert writing.wait(20)
+        elif operation == "unlink" and ".trash" in path.parts:
+            going.set()
+            appender.join()
+
+    appender = threading.Thread(target=lambda: wk.SignalWriter(workspace.path).write_signal(0, SIGNAL))
+    with storage.watch_operations(watch), pytest.raises(StorageError, match="files that changed"):
+        flows.archive_workspace(workspace)
+    appender.join()
+    assert len(signals.read_bytes().splitlines()) == 2
+
+
+def test_trash_half_removed_goes_and_one_that_holds_more_than_its_archive_goes_back(root):
+    flows.archive_workspace(made(root))
     trash = root / ".trash" / "w"
-    made(root, "w").path.rename(trash)
+    flows.restore_workspace("w", root).path.rename(trash)
+    (trash / "metadata" / "execution_log.json").unlink()
+    (trash / "metadata" / "environment.json").unlink()
+    assert settle(root) == [("w", "removed: its archive holds it")]
+    wk.write_trial(flows.restore_workspace("w", root), 9, parameters={}, metrics={})
+    (root / "w").rename(trash)
+    assert settle(root) == [("w", "put back: no whole archive holds it")]
+    assert (root / "w" / "performance" / "trial_9.json").exists()
+
+
+def test_trash_without_a_whole_archive_goes_back_and_with_one_goes(root):
+    workspace = made(root)
+    copy = root.parent / "copy"
+    shutil.copytree(workspace.path, copy)
+    archive = flows.archive_workspace(workspace)
+    trash = root / ".trash" / "w"
+    shutil.copytree(copy, trash)
     assert settle(root) == [("w", "removed: its archive holds it")]
     assert not trash.exists()
-    made(root, "w").path.rename(trash)
+    copy.rename(trash)
     archive.write_bytes(archive.read_bytes()[:-40])
     assert settle(root) == [("w", "put back: no whole archive holds it")]
     assert (root / "w" / "signals" / "trial_0.jsonl").exists()

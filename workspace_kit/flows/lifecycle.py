@@ -15,7 +15,7 @@ from workspace_kit.errors import NameInvalid, NotFound, StorageError, UsageError
 from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.trip import Reporter, silent, wall_clock
 from workspace_kit.layout import names, recovery
-from workspace_kit.layout.archive import read_manifest, unpack, verify_archive, write_archive, write_digest
+from workspace_kit.layout.archive import check_held, read_manifest, unpack, write_archive, write_digest
 from workspace_kit.layout.inventory import find_workspace, inventory, workspaces
 from workspace_kit.layout.lease import is_leased, leased
 from workspace_kit.layout.lifecycle import BUILDING, changing_names
@@ -51,7 +51,8 @@ def archive_workspace(
 ) -> Path:
     """Put a workspace into ``archive/<id>.tar.zst`` and remove its folder; returns the archive.
 
-    The folder goes only after every byte of the archive was read back; it is still listed afterwards.
+    The folder goes only after every byte of the archive was read back and, once nobody finds the folder, was
+    compared with what is in it; it is still listed afterwards.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def archive_workspace(
     with leased(held), reporter("Archiving", inventory([held]).height) as step:
         path = write_archive(held, facts=_facts(held), now=wall_clock(), step=step)
         write_digest(path)
-        _remove(held)
+        _remove(held, path)
     return path
 
 
@@ -217,7 +218,7 @@ def repair_workspace(
 def settle(root: Path) -> list[tuple[str, str]]:
     """Finish or undo what a killed command left: each with what was done.
 
-    A folder in the trash goes only where a verified archive holds it; else it gets its name back.
+    A folder in the trash goes only where a verified archive holds all in it; else it gets its name back.
     """
     with changing_names(root):
         trash = [path for path in sorted((root / names.TRASH).glob("*")) if names.ID.fullmatch(path.name)]
@@ -245,7 +246,7 @@ def _settle(held: Workspace, folder: Path) -> str:
         if not is_ours:
             return "left to the process that removes it"
         try:
-            verify_archive(names.ARCHIVE.path(held.root, held.id))
+            check_held(names.ARCHIVE.path(held.root, held.id), folder)
         except WorkspaceKitError:
             if held.path.exists():
                 return "kept in the trash: no whole archive holds it, and its name is taken"
@@ -255,15 +256,23 @@ def _settle(held: Workspace, folder: Path) -> str:
         return "removed: its archive holds it"
 
 
-def _remove(held: Workspace) -> None:
-    """Give the folder up in one step, then take it apart; killed in between, `settle` goes on."""
-    trash = held.root / names.TRASH
-    storage.make_folder(trash)
+def _remove(held: Workspace, archive: Path) -> None:
+    """Give the folder up in one step, then take it apart; killed in between, `settle` goes on.
+
+    Nobody finds it any more once its name is gone: only then is it known that nothing was added.
+    """
+    folder = held.root / names.TRASH / held.id
+    storage.make_folder(folder.parent)
     storage.sync_folder(held.root)
-    storage.rename(held.path, trash / held.id)
-    storage.sync_folder(trash)
+    storage.rename(held.path, folder)
+    storage.sync_folder(folder.parent)
     storage.sync_folder(held.root)
-    storage.remove_tree(trash / held.id)
+    try:
+        check_held(archive, folder)
+    except WorkspaceKitError:
+        storage.rename(folder, held.path)
+        raise
+    storage.remove_tree(folder)
 
 
 def _facts(held: Workspace) -> dict[str, str]:

@@ -77,12 +77,7 @@ def write_archive(
     def check(written: Path) -> None:
         verify_archive(written)
         if _entries(workspace.path) != entries:
-            raise StorageError(
-                str(workspace.path),
-                found="files that changed while they were archived",
-                expected="a workspace at rest",
-                remedy="stop what writes there, then repeat",
-            )
+            raise _restless(workspace.path)
 
     storage.make_folder(path.parent)
     storage.replace_checked(path, _compressed(workspace.path, content, step), check=check, sync=True)
@@ -109,6 +104,20 @@ def verify_archive(archive: Path) -> Entry:
         for entry, pieces in members:
             _drain(entry, pieces, archive)
     return manifest
+
+
+def check_held(archive: Path, folder: Path) -> None:
+    """Read a whole archive and make sure that it holds each file that is in a folder, to the last byte.
+
+    Raises
+    ------
+    FileDamaged, NewerFormat
+        The archive is not what its manifest says, or the folder holds what no archive may.
+    StorageError
+        A file there is not in the archive, or is another by now.
+    """
+    if not _digests(_entries(folder)).items() <= _digests(verify_archive(archive)["files"]).items():
+        raise _restless(folder)
 
 
 def read_manifest(archive: Path) -> Entry:
@@ -140,6 +149,8 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
         if not stat.S_ISREG(status.st_mode) or not _is_name(name):
             raise _refused(path, "what no archive may hold", "regular files with plain names")
         with _opened(path) as file:
+            # An appender that has looked at the name may write yet; the next one finds the name gone.
+            storage.wait_for_append(file.fileno(), path)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         found.append(
             {
@@ -173,8 +184,7 @@ def _is_name(name: str) -> bool:
 
 def _holds(archive: Path, entries: Sequence[Entry]) -> bool:
     """Whether an archive holds just these files; an earlier state of the same workspace may be replaced."""
-    held = {each["path"]: each["sha256"] for each in verify_archive(archive)["files"]}
-    ours = {each["path"]: each["sha256"] for each in entries}
+    held, ours = _digests(verify_archive(archive)["files"]), _digests(entries)
     if held.get(_ORIGIN) != ours.get(_ORIGIN):
         raise StorageError(
             str(archive),
@@ -183,6 +193,10 @@ def _holds(archive: Path, entries: Sequence[Entry]) -> bool:
             remedy="move it elsewhere, then repeat",
         )
     return held == ours
+
+
+def _digests(entries: Sequence[Entry]) -> dict[str, str]:
+    return {each["path"]: each["sha256"] for each in entries}
 
 
 def _compressed(folder: Path, content: Entry, step: Callable[[], None]) -> Iterator[bytes]:
@@ -351,6 +365,15 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
 def _refused(path: Path, found: str, expected: str) -> FileDamaged:
     return FileDamaged(
         str(path), found=found, expected=expected, remedy="take it from a backup, or leave it out"
+    )
+
+
+def _restless(folder: Path) -> StorageError:
+    return StorageError(
+        str(folder),
+        found="files that changed while they were archived",
+        expected="a workspace at rest",
+        remedy="stop what writes there, then repeat",
     )
 
 
