@@ -339,6 +339,32 @@ def test_restoring_refuses_a_name_that_is_taken_and_an_archive_that_is_not_there
         flows.restore_workspace("other", root)
 
 
+def test_what_another_machine_restores_is_not_taken_for_a_dead_process(root, monkeypatch):
+    workspace = made(root)
+    before = bytes_of(workspace)
+    flows.archive_workspace(workspace)
+    monkeypatch.setattr(storage, "is_alive", lambda process: False)
+
+    def settle_meanwhile(operation: str, path: Path) -> None:
+        if (operation, path.name) == ("utime", "trial_1.jsonl"):
+            assert settle(root) == []
+
+    with storage.watch_operations(settle_meanwhile):
+        assert bytes_of(flows.restore_workspace("w", root)) == before
+
+
+def test_a_file_that_goes_while_it_is_unpacked_ends_the_restoring(root):
+    flows.archive_workspace(made(root))
+
+    def remove(operation: str, path: Path) -> None:
+        if operation == "fsync" and path.name.endswith(".restoring"):
+            (path / "signals" / "trial_0.jsonl").unlink()
+
+    with storage.watch_operations(remove), pytest.raises(StorageError, match="files that went"):
+        flows.restore_workspace("w", root)
+    assert not [*root.glob("w"), *root.glob(".w.*")]
+
+
 def test_a_damaged_line_goes_and_its_original_stays_beside(root):
     workspace = made(root)
     path = workspace.path / "signals" / "trial_0.jsonl"

@@ -15,7 +15,14 @@ from workspace_kit.errors import NameInvalid, NotFound, StorageError, UsageError
 from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.trip import Reporter, silent, wall_clock
 from workspace_kit.layout import names, recovery
-from workspace_kit.layout.archive import check_held, read_manifest, unpack, write_archive, write_digest
+from workspace_kit.layout.archive import (
+    check_held,
+    check_unpacked,
+    read_manifest,
+    unpack,
+    write_archive,
+    write_digest,
+)
 from workspace_kit.layout.inventory import find_workspace, inventory, workspaces
 from workspace_kit.layout.lease import is_leased, leased
 from workspace_kit.layout.lifecycle import BUILDING, changing_names
@@ -79,8 +86,8 @@ def restore_workspace(
     ------
     NotFound, NameInvalid
         No archive has this name, or a workspace has.
-    FileDamaged, NewerFormat
-        The archive is not what was written: nothing is left of what was unpacked.
+    FileDamaged, NewerFormat, StorageError
+        The archive is not what was written, or not all of it is there: nothing is left of what was unpacked.
     """
     held = Workspace(Path(root), workspace)
     archive = names.ARCHIVE.path(held.root, held.id)
@@ -88,13 +95,16 @@ def restore_workspace(
     _check_told(manifest, archive, held)
     hidden = held.root / f".{held.id}.{os.getpid()}.restoring"
     try:
-        with reporter("Restoring", len(manifest["files"])) as step:
-            unpack(archive, hidden, step=step)
-        for folder in (hidden, *(path for path in sorted(hidden.rglob("*")) if path.is_dir())):
-            storage.sync_folder(folder)
-        with changing_names(held.root):
-            _check_free(held)
-            storage.rename(hidden, held.path)
+        storage.make_folder(hidden)
+        with storage.held(hidden, wait=True):
+            with reporter("Restoring", len(manifest["files"])) as step:
+                unpacked = unpack(archive, hidden, step=step)
+            for folder in (hidden, *(path for path in sorted(hidden.rglob("*")) if path.is_dir())):
+                storage.sync_folder(folder)
+            check_unpacked(unpacked, hidden)
+            with changing_names(held.root):
+                _check_free(held)
+                storage.rename(hidden, held.path)
     except BaseException:
         with suppress(NotFound, StorageError):
             storage.remove_tree(hidden)
@@ -223,9 +233,8 @@ def settle(root: Path) -> list[tuple[str, str]]:
     with changing_names(root):
         trash = [path for path in sorted((root / names.TRASH).glob("*")) if names.ID.fullmatch(path.name)]
         done = [(folder.name, _settle(Workspace(root, folder.name), folder)) for folder in trash]
-        hidden = [*stale_folders(root), *sorted(root.glob(f".*{BUILDING}"))]
-        for folder in hidden:
-            storage.remove_tree(folder)
+        stale = [*stale_folders(root), *sorted(root.glob(f".*{BUILDING}"))]
+        hidden = [folder for folder in stale if _is_removed(folder)]
     lost = storage.leftovers(root)
     for path in lost:
         storage.remove(path)
@@ -239,6 +248,14 @@ def stale_folders(root: Path) -> list[Path]:
         for path in sorted(root.glob(".*"))
         if (left := _HALF_DONE.fullmatch(path.name)) and not storage.is_alive(int(left[1]))
     ]
+
+
+def _is_removed(folder: Path) -> bool:
+    """Remove a folder unless somebody holds it: a process number of another machine looks dead here."""
+    with storage.held(folder, wait=False) as is_ours:
+        if is_ours:
+            storage.remove_tree(folder)
+        return is_ours
 
 
 def _settle(held: Workspace, folder: Path) -> str:

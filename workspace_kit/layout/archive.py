@@ -140,6 +140,23 @@ def unpack(archive: Path, folder: Path, *, step: Callable[[], None]) -> Entry:
     return manifest
 
 
+def check_unpacked(manifest: Entry, folder: Path) -> None:
+    """Make sure that every file which was unpacked below a folder is still there.
+
+    Raises
+    ------
+    StorageError
+        One is gone.
+    """
+    if not all((folder / each["path"]).is_file() for each in manifest["files"]):
+        raise StorageError(
+            str(folder),
+            found="files that went while others were unpacked",
+            expected="a folder that nobody else touches",
+            remedy="run `restore` again while no `clean` runs elsewhere",
+        )
+
+
 def _entries(folder: Path) -> list[dict[str, Any]]:
     """Every file of a workspace with size, digest and identity, by path; hidden files of writers aside."""
     found = []
