@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,7 @@ import pytest
 import workspace_kit as wk
 from workspace_kit import flows, storage
 from workspace_kit.errors import FileDamaged, NameInvalid, NotFound, StorageError, UsageError
+from workspace_kit.flows import lifecycle
 from workspace_kit.flows.health import examine, file_system
 from workspace_kit.flows.lifecycle import (
     cleanup_workspace,
@@ -221,6 +224,31 @@ def test_one_that_cannot_be_archived_hinders_no_other(root):
     assert done["a"].startswith("kept: ")
     assert done["b"].startswith("archived as ")
     assert (root / "a").exists()
+
+
+def test_one_that_is_pinned_after_it_was_listed_stays(root):
+    for name in ("a", "b"):
+        age(made(root, name), LONG_AGO + (name == "b"))
+    done = flows.clean(root, keep_days=7, keep_last=0)
+    assert next(done) == ("a", f"archived as {root / 'archive' / 'a.tar.zst'}")
+    flows.pin("b", root, keep=True)
+    assert "changed since it was listed" in dict(done)["b"]
+    assert (root / "b").exists()
+
+
+def test_a_pin_that_comes_just_before_the_removal_keeps_the_workspace(root, monkeypatch):
+    workspace = made(root)
+
+    @contextmanager
+    def leased_late(held: Workspace) -> Iterator[None]:
+        flows.pin(held, keep=True)
+        with leased(held):
+            yield
+
+    monkeypatch.setattr(lifecycle, "leased", leased_late)
+    with pytest.raises(UsageError, match="pinned"):
+        remove_workspace(workspace)
+    assert workspace.path.exists()
 
 
 def test_cleaning_one_workspace_leaves_the_others_alone(root):

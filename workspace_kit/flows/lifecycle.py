@@ -70,11 +70,8 @@ def archive_workspace(
     """
     held = open_workspace(workspace, root)
     settle(held.root)
-    with leased(held), reporter("Archiving", inventory([held]).height) as step:
-        path = write_archive(held, facts=_facts(held), now=wall_clock(), step=step)
-        write_digest(path)
-        _remove(held, path)
-    return path
+    with leased(held):
+        return _archive(held, reporter)
 
 
 def restore_workspace(
@@ -123,14 +120,14 @@ def remove_workspace(workspace: Workspace | Path | str, root: Path | str = names
         Another process holds it, or it is pinned.
     """
     held = open_workspace(workspace, root)
-    if is_pinned(held):
-        raise UsageError(
-            str(held.path),
-            found="a pinned workspace",
-            expected="one that may go",
-            remedy="`workspace-kit pin --off` first",
-        )
     with leased(held):
+        if is_pinned(held):
+            raise UsageError(
+                str(held.path),
+                found="a pinned workspace",
+                expected="one that may go",
+                remedy="`workspace-kit pin --off` first",
+            )
         hidden = held.root / f".{held.id}.{os.getpid()}.removing"
         storage.rename(held.path, hidden)
         storage.remove_tree(hidden)
@@ -152,8 +149,7 @@ def cleanable(
     """
     at = now or dt.datetime.now(dt.UTC).replace(tzinfo=None)
     found = [find_workspace(Path(root), name) for name in named] or workspaces(Path(root))
-    files = inventory(found).group_by("workspace").agg(pl.col("modified_at").max(), pl.col("bytes").sum())
-    newest = files.sort("modified_at", "workspace", descending=True).rows()
+    newest = _newest(found).sort("modified_at", "workspace", descending=True).rows()
     by_id = {each.id: each for each in found}
     rows = [
         (name, modified, size)
@@ -180,9 +176,12 @@ def clean(
     """
     yield from settle(Path(root))
     going = cleanable(root, keep_days=keep_days, keep_last=keep_last, named=named)
-    for name in going["workspace"]:
+    for name, modified, size in going.iter_rows():
         try:
-            yield name, f"archived as {archive_workspace(name, root, reporter=reporter)}"
+            yield (
+                name,
+                f"archived as {_archive_listed(Workspace(Path(root), name), modified, size, reporter)}",
+            )
         except WorkspaceKitError as error:
             yield name, f"kept: {error}"
 
@@ -190,9 +189,12 @@ def clean(
 def cleanup_workspace(workspace: Workspace | Path | str, keep_days: float = 7) -> Path | None:
     """Archive one workspace if nothing in it changed for so many days; null where it stays."""
     held = open_workspace(workspace)
-    if cleanable(held.root, keep_days=keep_days, keep_last=0).filter(workspace=held.id).is_empty():
+    settle(held.root)
+    listed = cleanable(held.root, keep_days=keep_days, keep_last=0).filter(workspace=held.id)
+    if listed.is_empty():
         return None
-    return archive_workspace(held)
+    _, modified, size = listed.row(0)
+    return _archive_listed(held, modified, size, silent)
 
 
 def repair_workspace(
@@ -248,6 +250,33 @@ def stale_folders(root: Path) -> list[Path]:
         for path in sorted(root.glob(".*"))
         if (left := _HALF_DONE.fullmatch(path.name)) and not storage.is_alive(int(left[1]))
     ]
+
+
+def _newest(found: Collection[Workspace]) -> pl.DataFrame:
+    """When the newest file of each workspace was written, and the bytes of all."""
+    files = inventory(found).group_by("workspace")
+    return files.agg(pl.col("modified_at").max(), pl.col("bytes").sum())
+
+
+def _archive(held: Workspace, reporter: Reporter) -> Path:
+    with reporter("Archiving", inventory([held]).height) as step:
+        path = write_archive(held, facts=_facts(held), now=wall_clock(), step=step)
+        write_digest(path)
+        _remove(held, path)
+    return path
+
+
+def _archive_listed(held: Workspace, modified: dt.datetime, size: int, reporter: Reporter) -> Path:
+    """Archive what `cleanable` listed, unless it changed since: a pin, a state, a signal are all files."""
+    with leased(held):
+        if _newest([held]).rows() != [(held.id, modified, size)]:
+            raise UsageError(
+                str(held.path),
+                found="a workspace that changed since it was listed",
+                expected="one at rest",
+                remedy="repeat, if it is to go all the same",
+            )
+        return _archive(held, reporter)
 
 
 def _is_removed(folder: Path) -> bool:
