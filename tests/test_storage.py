@@ -432,6 +432,24 @@ def test_a_folder_that_cannot_be_locked_says_so(tmp_path: Path, monkeypatch: pyt
         pass
 
 
+def test_a_folder_that_took_the_name_before_the_lock_was_had_is_the_one_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "w"
+    folder.mkdir()
+    lock = fcntl.flock
+
+    def overtaken(descriptor: int, how: int) -> None:
+        lock(descriptor, how)
+        if not (tmp_path / "trash").exists():
+            folder.rename(tmp_path / "trash")
+            folder.mkdir()
+
+    monkeypatch.setattr(fcntl, "flock", overtaken)
+    with storage.held(folder, wait=False) as first, storage.held(folder, wait=False) as second:
+        assert (first, second) == (True, False)
+
+
 def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     inside, most = 0, 0
     guard = threading.Lock()

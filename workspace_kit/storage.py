@@ -217,16 +217,12 @@ def held(folder: Path, *, wait: bool) -> Iterator[bool]:
     The kernel lets go of it when its holder dies; the lock goes with the folder when that is renamed.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    with _opened(folder, lambda: os.open(folder, flags)) as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            is_ours = False
-        except OSError as error:
-            raise _refusal("flock", folder, error) from error
-        else:
-            is_ours = True
-        yield is_ours
+    while True:
+        with _opened(folder, lambda: os.open(folder, flags)) as descriptor:
+            is_ours = _is_locked_by_us(descriptor, folder, wait=wait)
+            if not is_ours or _is_at(descriptor, folder):
+                yield is_ours
+                return
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -250,6 +246,24 @@ def is_alive(process: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+def _is_locked_by_us(descriptor: int, folder: Path, *, wait: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise _refusal("flock", folder, error) from error
+    return True
+
+
+def _is_at(descriptor: int, folder: Path) -> bool:
+    """Whether a name is still that of the folder opened, and not of another that took it meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), folder.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def _operate(operation: str, path: Path, call: Callable[P, T], *arguments: P.args, **choices: P.kwargs) -> T:

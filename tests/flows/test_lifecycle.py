@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -153,6 +153,15 @@ def test_a_held_workspace_is_neither_archived_nor_removed_nor_cleaned(root):
 def leased_again(workspace: Workspace) -> None:
     with leased(workspace):
         pass
+
+
+def test_whoever_only_looks_whether_a_workspace_is_held_keeps_nobody_from_it(root, monkeypatch):
+    workspace = made(root)
+    looking = ExitStack()
+    assert looking.enter_context(storage.held(workspace.path, wait=False))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: looking.close())
+    with leased(workspace):
+        assert is_leased(workspace)
 
 
 def test_a_lease_ends_with_the_process_that_held_it(root):
