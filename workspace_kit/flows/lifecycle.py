@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -234,13 +234,10 @@ def settle(root: Path) -> list[tuple[str, str]]:
     """
     with changing_names(root):
         trash = [path for path in sorted((root / names.TRASH).glob("*")) if names.ID.fullmatch(path.name)]
-        done = [(folder.name, _settle(Workspace(root, folder.name), folder)) for folder in trash]
-        stale = [*stale_folders(root), *sorted(root.glob(f".*{BUILDING}"))]
-        hidden = [folder for folder in stale if _is_removed(folder)]
-    lost = storage.leftovers(root)
-    for path in lost:
-        storage.remove(path)
-    return [*done, *((str(path), "removed: left by a dead process") for path in (*hidden, *lost))]
+        done = [(folder.name, _settled(Workspace(root, folder.name), folder)) for folder in trash]
+        hidden = [*stale_folders(root), *sorted(root.glob(f".*{BUILDING}"))]
+        done += [(str(folder), _swept(folder, _remove_unheld)) for folder in hidden]
+    return [*done, *((str(path), _swept(path, storage.remove)) for path in storage.leftovers(root))]
 
 
 def stale_folders(root: Path) -> list[Path]:
@@ -279,12 +276,33 @@ def _archive_listed(held: Workspace, modified: dt.datetime, size: int, reporter:
         return _archive(held, reporter)
 
 
-def _is_removed(folder: Path) -> bool:
+def _swept(path: Path, remove: Callable[[Path], None]) -> str:
+    try:
+        remove(path)
+    except WorkspaceKitError as error:
+        return f"kept: {error}"
+    return "removed: left by a dead process"
+
+
+def _remove_unheld(folder: Path) -> None:
     """Remove a folder unless somebody holds it: a process number of another machine looks dead here."""
     with storage.held(folder, wait=False) as is_ours:
-        if is_ours:
-            storage.remove_tree(folder)
-        return is_ours
+        if not is_ours:
+            raise UsageError(
+                str(folder),
+                found="a folder that a process holds",
+                expected="one left by a dead process",
+                remedy="wait until that has ended",
+            )
+        storage.remove_tree(folder)
+
+
+def _settled(held: Workspace, folder: Path) -> str:
+    """What was done with a folder in the trash; one that is stuck, or has just gone, hinders no other."""
+    try:
+        return _settle(held, folder)
+    except WorkspaceKitError as error:
+        return f"kept in the trash: {error}"
 
 
 def _settle(held: Workspace, folder: Path) -> str:
