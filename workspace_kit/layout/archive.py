@@ -164,7 +164,12 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
         name = path.relative_to(folder).as_posix()
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or not _is_name(name):
-            raise _refused(path, "what no archive may hold", "regular files with plain names")
+            raise FileDamaged(
+                str(path),
+                found="what no archive may hold",
+                expected="regular files with plain names",
+                remedy="move it away, then repeat",
+            )
         with _opened(path) as file:
             # An appender that has looked at the name may write yet; the next one finds the name gone.
             storage.wait_for_append(file.fileno(), path)
