@@ -477,3 +477,21 @@ def test_the_doctor_names_file_system_locks_versions_and_leftovers(root):
     assert told["file system"] == file_system(root) != ""
     with pytest.raises(NotFound):
         examine(root / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("kind", "network"), [("fuse.rclone", "unknown"), ("nfs4", "unsafe"), ("ext4", "none")]
+)
+def test_a_file_system_is_found_by_the_mount_point_as_it_is_written(tmp_path, monkeypatch, kind, network):
+    root = tmp_path / "Prüfung 1"
+    root.mkdir()
+    told = str(root).replace(" ", r"\040")
+    read_text = Path.read_text
+    mounts = f"1 0 0:1 / / rw - overlay o rw\n2 1 0:2 / {told} rw - {kind} o rw\n"
+    monkeypatch.setattr(
+        Path,
+        "read_text",
+        lambda path, **how: mounts if path.name == "mountinfo" else read_text(path, **how),
+    )
+    assert file_system(root) == kind
+    assert network in dict(examine(root).iter_rows()).get("network", "none")

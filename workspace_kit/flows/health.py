@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from workspace_kit.schema import TEXT
 UNKNOWN = "unknown"
 CHECKS = {"check": TEXT, "found": TEXT}
 _OVER_A_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "ceph", "lustre", "gpfs", "afs")
+_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 def examine(root: Path | str) -> pl.DataFrame:
@@ -48,7 +50,7 @@ def _place(root: Path) -> Iterator[tuple[str, str]]:
             "network",
             "appends of several hosts to one file are unsafe here: one host a workspace",
         )
-    elif kind == UNKNOWN:
+    elif kind == UNKNOWN or kind.startswith("fuse."):
         yield "network", "unknown"
     writable = os.access(root, os.W_OK)
     yield "writable", "yes" if writable else "no: read only"
@@ -85,7 +87,7 @@ def file_system(path: Path) -> str:
     place, best, kind = path.resolve(), Path(), UNKNOWN
     for line in lines:
         before, _, after = line.partition(" - ")
-        mount = Path(before.split()[4].encode().decode("unicode_escape"))
+        mount = Path(_ESCAPED.sub(lambda found: chr(int(found[1], 8)), before.split()[4]))
         if place.is_relative_to(mount) and len(mount.parts) >= len(best.parts):
             best, kind = mount, after.split()[0]
     return kind
