@@ -125,6 +125,29 @@ def test_the_archive_of_another_workspace_of_that_name_is_never_replaced(root):
     assert archive.read_bytes() == held
 
 
+def test_a_workspace_that_went_on_with_other_prices_replaces_its_own_archive(root):
+    workspace = made(root)
+    flows.pin(workspace, keep=False)
+    flows.archive_workspace(workspace)
+    restored = flows.restore_workspace("w", root)
+    renewed = restored.path / "metadata" / "environment.json"
+    renewed.write_text('{"prices": {"digest": "other"}}')
+    flows.archive_workspace(restored)
+    flows.restore_workspace("w", root)
+    assert "other" in renewed.read_text()
+
+
+def test_a_log_of_its_own_makes_it_another_workspace(root):
+    for number in range(2):
+        workspace = made(root)
+        workspace.path.joinpath("metadata", "environment.json").write_text(f'{{"number": {number}}}')
+        flows.pin(workspace, keep=bool(number))
+        if not number:
+            flows.archive_workspace(workspace)
+    with pytest.raises(StorageError, match="another workspace of this name"):
+        flows.archive_workspace(workspace)
+
+
 @pytest.mark.parametrize("what", ["link", "pipe", "name"])
 def test_what_no_archive_may_hold_keeps_the_workspace_where_it_is(root, what):
     workspace = made(root)

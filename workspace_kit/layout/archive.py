@@ -41,8 +41,10 @@ _UNREADABLE = (
     OverflowError,
 )
 _DEEPEST = 5
-# Written once, when a workspace is made: what tells two workspaces of one name apart.
+# What tells two workspaces of one name apart: the record of how it was made, or where that was renewed, as
+# for other prices, the log, which only grows.
 _ORIGIN = names.METADATA.path(Path(), "environment").as_posix()
+_LOG = names.METADATA.path(Path(), "execution_log").as_posix()
 Entry = Mapping[str, Any]
 
 
@@ -64,7 +66,7 @@ def write_archive(
     """
     path = names.ARCHIVE.path(workspace.root, workspace.id)
     entries = _entries(workspace.path)
-    if path.exists() and _holds(path, entries):
+    if path.exists() and _holds(path, workspace.path, entries):
         return path
     content = {
         "format": FORMAT,
@@ -204,10 +206,10 @@ def _is_name(name: str) -> bool:
     )
 
 
-def _holds(archive: Path, entries: Sequence[Entry]) -> bool:
+def _holds(archive: Path, folder: Path, entries: Sequence[Entry]) -> bool:
     """Whether an archive holds just these files; an earlier state of the same workspace may be replaced."""
     held, ours = _digests(verify_archive(archive)["files"]), _digests(entries)
-    if held.get(_ORIGIN) != ours.get(_ORIGIN):
+    if held.get(_ORIGIN) != ours.get(_ORIGIN) and not _goes_on_from(archive, folder):
         raise StorageError(
             str(archive),
             found="the archive of another workspace of this name",
@@ -215,6 +217,18 @@ def _holds(archive: Path, entries: Sequence[Entry]) -> bool:
             remedy="move it elsewhere, then repeat",
         )
     return held == ours
+
+
+def _goes_on_from(archive: Path, folder: Path) -> bool:
+    """Whether the log of a workspace begins with all that the archived one says, which is something."""
+    try:
+        with _reading(archive) as (_, members):
+            archived = next((b"".join(pieces) for entry, pieces in members if entry["path"] == _LOG), b"")
+        with _opened(folder / _LOG) as file:
+            before, now = parse_json(archived), parse_json(file.read())
+    except (NotFound, ValueError):
+        return False
+    return isinstance(before, list) and isinstance(now, list) and before == now[: len(before)] != []
 
 
 def _digests(entries: Sequence[Entry]) -> dict[str, str]:
