@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from workspace_kit.report import words
 from workspace_kit.report.blocks import Block, Cell, Grid, Head, Rows
-from workspace_kit.report.results import curves_of
+from workspace_kit.report.results import LACKING, curves_of
 from workspace_kit.report.story import BENCHMARK, BUY_AND_HOLD, Story
 from workspace_kit.schema import TEST
 
@@ -134,7 +134,7 @@ def key_figures(story: Story) -> list[Block]:
     )
     caption = (
         "Every number of a tear sheet, net of cost. Bars that returned zero are out of the market; weeks,"
-        " months and years that are only begun count as they stand."
+        f" months and years that are only begun count as they stand. {LACKING}"
     )
     return [Grid("key-figures-table", caption, heads, groups)]
 

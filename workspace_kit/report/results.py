@@ -13,6 +13,7 @@ from workspace_kit.report.series import (
     drawdown,
     growth,
     matched,
+    starting_flat,
     summary,
     values,
     within,
@@ -35,7 +36,8 @@ _TITLES = ("Return", "Sharpe", "Drawdown", "Win rate", "Trades")
 _WITH_INTERVALS = ("total_return", "sharpe_ratio", "max_drawdown")
 _MOST_SERIES = 5
 _WORST, _SHADED = 10, 5
-_CHAINED = "Every period starts with fresh, flat accounts; the periods are chained here."
+CHAINED = "Every period starts with fresh, flat accounts; the periods are chained here."
+LACKING = f"{CHAINED} A year in which a period begins lacks that bar, the benchmark only its first of all."
 
 
 def curves_of(story: Story) -> dict[str, pl.DataFrame]:
@@ -111,6 +113,8 @@ def _heads(*, has_intervals: bool) -> tuple[Head, ...]:
 def _candidates(story: Story, period: str) -> Iterator[tuple[str, Numbers]]:
     """Yield each candidate's numbers: as its document states them, else from its returns."""
     series = by_series(story.table("returns")) if period in story.periods else {}
+    if BENCHMARK in series:
+        series[BENCHMARK] = starting_flat(series[BENCHMARK], story.periods)
     for name in story.order:
         bars = within(series[name], story.periods[period]) if name in series else None
         computed = (
@@ -196,7 +200,7 @@ def equity(story: Story) -> list[Block]:
         chart(
             "equity",
             lambda width: growth_chart(series, story.periods, width=width),
-            caption=f"Growth of one unit, net of cost, on a log scale. {_CHAINED}",
+            caption=f"Growth of one unit, net of cost, on a log scale. {CHAINED}",
             label=f"Growth of one unit, {days_said(series)}. Total return: {_totals(series)}.",
             legend=legend_of(series),
         ),
@@ -243,7 +247,7 @@ def falls(story: Story) -> list[Block]:
     drawn = chart(
         "underwater",
         lambda width: drawdown_chart(series, story.periods, width=width),
-        caption=f"Distance from the running peak, in percent. {_CHAINED}",
+        caption=f"Distance from the running peak, in percent. {CHAINED}",
         label=f"Drawdowns, {days_said(series)}. Deepest: {_deepest(series)}.",
         legend=legend_of(series),
     )

@@ -17,6 +17,7 @@ from workspace_kit.report.story import BENCHMARK, SERIES, in_order
 _NO_SPREAD = 1e-14
 _LARGEST = 1e9
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+Period = tuple[dt.datetime, dt.datetime]
 
 
 def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -65,9 +66,16 @@ def drawdown(returns: Floats) -> Floats:
         return equity / np.maximum(np.maximum.accumulate(equity), 1.0) - 1.0
 
 
-def within(series: pl.DataFrame, period: tuple[dt.datetime, dt.datetime]) -> pl.DataFrame:
+def within(series: pl.DataFrame, period: Period) -> pl.DataFrame:
     """Return the bars of a period, both ends included."""
     return series.filter(pl.col("timestamp").is_between(*period))
+
+
+def starting_flat(series: pl.DataFrame, periods: Mapping[str, Period]) -> pl.DataFrame:
+    """Return a series as an account would have it: nothing earned on the first bar of each period."""
+    firsts = [within(series, period)["timestamp"].min() for period in periods.values()]
+    is_first = pl.col("timestamp").is_in(pl.Series(firsts, dtype=series.schema["timestamp"]).implode())
+    return series.with_columns(pl.when(~is_first).then("return").otherwise(0.0).alias("return"))
 
 
 def summary(
