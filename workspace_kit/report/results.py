@@ -56,10 +56,16 @@ def main_and_reference(series: Series) -> dict[str, pl.DataFrame]:
 def headline(story: Story) -> list[Block]:
     """Return the numbers of each candidate in each period."""
     table = {period: dict(_candidates(story, period)) for period in PERIODS}
+    has_intervals = any(
+        found for of in story.intervals.values() for name in of for found in of[name].values()
+    )
     groups = tuple(
         Rows(
             _period_title(story, period),
-            tuple(_headline_row(story, period, name, of) for name, of in rows.items()),
+            tuple(
+                _headline_row(story, period, name, of, has_intervals=has_intervals)
+                for name, of in rows.items()
+            ),
         )
         for period, rows in table.items()
         if rows
@@ -67,9 +73,6 @@ def headline(story: Story) -> list[Block]:
     if not groups:
         return []
     latest = next(period for period in reversed(PERIODS) if table[period])
-    has_intervals = any(
-        found for of in story.intervals.values() for name in of for found in of[name].values()
-    )
     caption = "Candidates in each period, net of cost. Sharpe ratios are annualised." + (
         f" Intervals: {_confidence(story)} by the stationary bootstrap of bar returns; train has none,"
         " because the best of many is chosen there."
@@ -143,8 +146,9 @@ def _period_title(story: Story, period: str) -> str:
     return f"{period.capitalize()}{days}"
 
 
-def _headline_row(story: Story, period: str, name: str, of: Numbers) -> tuple[Cell, ...]:
-    has_intervals = bool(story.intervals.get(TEST) or any(story.intervals.values()))
+def _headline_row(
+    story: Story, period: str, name: str, of: Numbers, *, has_intervals: bool
+) -> tuple[Cell, ...]:
     cells = [Cell(words.named(name))]
     for key in _SHOWN:
         cells.append(Cell(_in_unit(key, of.get(key)), of.get(key)))

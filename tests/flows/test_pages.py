@@ -1,0 +1,51 @@
+"""Pages of workspaces whose documents another program wrote, or wrote half."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import workspace_kit as wk
+
+OTHERS = (None, 7, "text", [], [1, 2, 3], [["a"]], {}, {"a": 1}, {"a": [1, "b"]}, {"a": {"b": [1]}}, 10**400)
+
+
+def write(root: Path, documents: dict[str, object]) -> Path:
+    workspace = wk.WorkspaceManager(root).create_workspace({"name": "foreign"})
+    for path, content in documents.items():
+        file = workspace / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(content))
+    return workspace
+
+
+def test_a_validation_without_intervals_has_a_page_without_a_column_for_them(tmp_path):
+    tested = {"candidates": {"ensemble": {"metrics": {"sharpe_ratio": 1.25}}}}
+    page = wk.write_report(write(tmp_path, {"performance/validation_results.json": tested})).read_text()
+    assert "1.25" in page
+    assert ">interval<" not in page
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=lambda other: str(other)[:9])
+def test_a_page_survives_sections_of_another_shape(tmp_path, other):
+    documents = {
+        "performance/validation_results.json": {"candidates": other, "looks": other},
+        "analysis/ensemble_weights.json": {
+            "intervals": other,
+            "near_identical": other,
+            "ensemble_trial": other,
+            "weights": other,
+        },
+        "analysis/overfitting.json": {"subjects": other, "logits": other, "luck_hurdle": other},
+        "metadata/environment.json": {"prices": other, "versions": other, "git": other, "warnings": other},
+    }
+    assert "<html" in wk.write_report(write(tmp_path, documents)).read_text()
+    nested = {
+        "performance/validation_results.json": {"candidates": {"ensemble": {"intervals": other}}},
+        "analysis/ensemble_weights.json": {"intervals": {"ensemble": other, "best_single": {"cagr": other}}},
+        "analysis/overfitting.json": {
+            "subjects": {"ensemble": {"pbo": other}},
+            "logits": {"edges": other, "counts": other},
+        },
+    }
+    assert "<html" in wk.write_report(write(tmp_path, nested)).read_text()
