@@ -1,6 +1,7 @@
 """Pages of workspaces whose documents another program wrote, or wrote half."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,33 @@ def test_a_page_survives_sections_of_another_shape(tmp_path, other):
         },
     }
     assert "<html" in wk.write_report(write(tmp_path, nested)).read_text()
+
+
+@pytest.mark.parametrize(
+    ("told", "said", "recommended"),
+    [
+        ({}, "is not stated", False),
+        ({"recommended": ["equal"]}, "is not stated", False),
+        ({"recommended": "ensemble"}, "They beat equal weight on select", True),
+        ({"recommended": "equal"}, "these weights did not beat it on select", True),
+        (
+            {"recommended": "equal", "reason": "no member ever moved"},
+            "recommended: no member ever moved.",
+            True,
+        ),
+    ],
+)
+def test_a_page_claims_of_an_ensemble_what_its_document_states(tmp_path, told, said, recommended):
+    weights = {"weights": {"a": 0.75, "b": 0.25}, **told}
+    metrics = {"period_name": "train", "metrics": {"sharpe_ratio": 7.77}}
+    documents = {
+        "analysis/ensemble_weights.json": weights,
+        "performance/ensemble_trial_0.json": {"trial_id": "ensemble_trial_0", "status": "ok", **metrics},
+    }
+    page = wk.write_report(write(tmp_path, documents)).read_text()
+    assert said in page
+    assert ("did not beat" in page or "beat equal weight on select" in page) == (
+        recommended and "reason" not in told
+    )
+    headline = re.search(r'id="headline-table".*?</table>', page, flags=re.DOTALL)
+    assert headline is None or "7.77" not in headline[0]

@@ -91,7 +91,8 @@ def story_of(workspace: Workspace) -> Story:
         metric=config.metric if config else "sharpe_ratio",
         periods_per_year=config.data.periods_per_year if config else None,
         risk_free_rate=config.data.risk_free_rate if config else 0.0,
-        recommended=recommended(choice) if choice else None,
+        recommended=recommended(choice),
+        reason=choice["reason"] if isinstance(choice.get("reason"), str) else None,
         cost_bps=config.execution.cost_bps if config else None,
         luck_hurdle=_number(luck.get("luck_hurdle")),
         luck=_luck(luck),
@@ -202,7 +203,8 @@ def _candidates(choice: Mapping[str, Any]) -> dict[str, str]:
     """Which trial stands behind which series."""
     behind = {"ensemble": choice.get("ensemble_trial"), "best_single": choice.get("best_single_trial")}
     named = {series: trial for series, trial in behind.items() if isinstance(trial, str)}
-    return {**named, "equal_weight": ensemble_trial_id(EQUAL_ROW)} if choice else named
+    is_told = "ensemble" in named and _section(choice, "equal_weight")
+    return {**named, "equal_weight": ensemble_trial_id(EQUAL_ROW)} if is_told else named
 
 
 def _periods(config: Config | None) -> dict[str, tuple[dt.datetime, dt.datetime]]:

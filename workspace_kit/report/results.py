@@ -89,10 +89,10 @@ def headline(story: Story) -> list[Block]:
 def _advice(story: Story) -> list[Note]:
     """Say which candidate stands first, and why."""
     if story.recommended == EQUAL_WEIGHT:
+        why = story.reason or "on select, the weights chosen on train did not beat it"
         return [
             Note(
-                "Equal weight stands first here: on select, the weights chosen on train did not beat it, so"
-                " equal weight is what these files recommend."
+                f"Equal weight stands first here, as these files recommend it: {words.short(why, most=200)}."
             )
         ]
     if story.recommended == ENSEMBLE:

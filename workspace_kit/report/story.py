@@ -44,7 +44,8 @@ class Story:
     instant of train, select and test; all times are naive and in UTC, and are shown in ``timezone``.
     ``periods_per_year`` and ``risk_free_rate`` (a year) are those the metrics were made with; ``metric`` is
     what best means. ``candidates`` names the trial behind a series (``best_single`` → ``trial_4``).
-    ``recommended`` is the series to follow, null where nothing was chosen; it stands first everywhere.
+    ``recommended`` is the series to follow, null where nothing was chosen; it stands first everywhere, and
+    ``reason`` says why where no weights could be chosen.
     ``cost_bps`` is the cost of trading as run, in hundredths of a percent of the value traded.
     ``luck_hurdle`` is the annualised Sharpe ratio that the best of all trials tried reaches by luck, and
     ``luck`` what else is known of choosing the best at all. ``statistics`` are numbers by span (``test`` or
@@ -65,6 +66,7 @@ class Story:
     periods_per_year: float | None
     risk_free_rate: float
     recommended: str | None
+    reason: str | None
     cost_bps: float | None
     luck_hurdle: float | None
     luck: Mapping[str, float | None]
