@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import workspace_kit as wk
+from workspace_kit.flows.pages import verdict_of
+from workspace_kit.flows.studies import open_workspace
 
 OTHERS = (None, 7, "text", [], [1, 2, 3], [["a"]], {}, {"a": 1}, {"a": [1, "b"]}, {"a": {"b": [1]}}, 10**400)
 
@@ -80,3 +82,16 @@ def test_a_page_claims_of_an_ensemble_what_its_document_states(tmp_path, told, s
     )
     headline = re.search(r'id="headline-table".*?</table>', page, flags=re.DOTALL)
     assert headline is None or "7.77" not in headline[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "advice"), [("equal", "Recommended: equal weight."), ("ensemble", "Recommended: the ensemble.")]
+)
+def test_the_verdict_names_what_is_recommended(tmp_path, told, advice):
+    documents = {
+        "analysis/overfitting.json": {"verdict": "Winner a of 9 tried."},
+        "analysis/ensemble_weights.json": {"recommended": told},
+        "performance/validation_results.json": {"verdict": "Sharpe on test: 1."},
+    }
+    held = open_workspace(write(tmp_path, documents))
+    assert verdict_of(held) == f"Winner a of 9 tried. {advice} Sharpe on test: 1."

@@ -29,6 +29,7 @@ from workspace_kit.report.story import LOGITS, Interval, Story
 from workspace_kit.schema import PERIODS, PRICE_QUALITY, RECORDS, SELECT, TABLES, TEST
 
 SHARED_ODDS = ("pbo", "probability_of_loss", "degradation_slope", "reality_check_p_value")
+ADVICE = {"ensemble": "Recommended: the ensemble.", "equal_weight": "Recommended: equal weight."}
 PAGE_KEY = "report"
 _MOST = 2**53
 NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so nobody counted what was tried."
@@ -50,7 +51,7 @@ def write_report(
 
 
 def verdict_of(workspace: Workspace) -> str:
-    """Return the verdict in plain words: of the ensemble, else of the sweep, and then of the test period."""
+    """Return the verdict in plain words: of the ensemble, else of the sweep; what is recommended; of test."""
     ensemble, sweep, test = (
         content_of(workspace, kind, key).get("verdict")
         for kind, key in (
@@ -59,7 +60,8 @@ def verdict_of(workspace: Workspace) -> str:
             (names.VALIDATION, "validation_results"),
         )
     )
-    return " ".join(str(each) for each in (ensemble or sweep or NO_VERDICT, test) if each)
+    advice = ADVICE.get(recommended(content_of(workspace, names.ANALYSIS, "ensemble_weights")) or "")
+    return " ".join(str(each) for each in (ensemble or sweep or NO_VERDICT, advice, test) if each)
 
 
 def story_of(workspace: Workspace) -> Story:
