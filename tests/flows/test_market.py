@@ -52,3 +52,5 @@ def test_against_accounts_the_benchmark_starts_flat_in_every_period(market):
     assert found["test"]["buy_and_hold"]["beta"] == pytest.approx(
         np.cov(account, flat)[0, 1] / flat.var(ddof=1)
     )
+    assert found["test"]["buy_and_hold"]["psr"] is not None
+    assert "psr" not in found["all"]["buy_and_hold"]

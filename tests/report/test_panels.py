@@ -120,3 +120,7 @@ def test_without_records_the_page_says_who_would_make_them(story):
     for panel in PANELS:
         if panel.key in {"exposure-and-turnover", "data-quality"}:
             assert panel.missing in html
+
+
+def test_key_figures_say_that_all_periods_hold_what_chose_them(told):
+    assert "All periods include train, where these were chosen, and select." in told

@@ -44,7 +44,7 @@ def statistics_of(
     rates = {"periods_per_year": periods_per_year, "risk_free_rate": risk_free_rate}
     return {
         name: {
-            series: _numbers(each, rates)
+            series: _numbers(each, rates) | (_odds(each, rates) if name == TEST else {})
             for (series,), each in some.partition_by("series", as_dict=True, maintain_order=True).items()
         }
         for name, some in spans.items()
@@ -52,18 +52,19 @@ def statistics_of(
     }
 
 
-def _numbers(series: pl.DataFrame, rates: Mapping[str, float]) -> Numbers:
+def _numbers(series: pl.DataFrame, rates: Mapping[str, float]) -> dict[str, float | None]:
     return {
         **track_record(series.select("timestamp", "return"), **rates),
         **against_benchmark(series.select("benchmark", pl.col("compared").alias("return")), **rates),
-        "psr": _psr(excess_returns(series["return"], **rates)),
     }
 
 
-def _psr(returns: pl.Series) -> float | None:
-    found = moments(returns)
+def _odds(series: pl.DataFrame, rates: Mapping[str, float]) -> dict[str, float | None]:
+    """Return the probability that the Sharpe ratio exceeds zero, which means nothing where it was chosen."""
+    found = moments(excess_returns(series["return"], **rates))
     if found.sharpe is None or found.skewness is None or found.kurtosis is None:
-        return None
-    return probabilistic_sharpe(
+        return {"psr": None}
+    psr = probabilistic_sharpe(
         found.sharpe, hurdle=0.0, bars=found.bars, skewness=found.skewness, kurtosis=found.kurtosis
     )
+    return {"psr": psr}
