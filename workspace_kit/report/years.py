@@ -198,7 +198,10 @@ def crises(story: Story) -> list[Block]:
         }
         bars = inside[shown[0]].height
         if bars >= _FEWEST_IN_CRISIS:
-            earned = [float(np.append(1.0, growth(values(frame)))[-1] - 1.0) for frame in inside.values()]
+            earned = [
+                float(growth(values(frame))[-1] - 1.0) if frame.height >= bars else None
+                for frame in inside.values()
+            ]
             rows.append(
                 (
                     Cell(title),
@@ -217,7 +220,8 @@ def crises(story: Story) -> list[Block]:
     )
     caption = (
         "Return in known stretches of stress: bars that close after the first day named and by the last; a"
-        " stretch with fewer than two such bars is left out, one that outlasts the bars ends with them."
+        " stretch with fewer than two such bars is left out, one that outlasts the bars or begins before them"
+        " is cut to them. A series that lacks some of these bars has no number."
         f" {LACKING}"
     )
     return [Grid("crises-table", caption, heads, (Rows("", tuple(rows)),))]
