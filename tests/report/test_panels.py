@@ -11,7 +11,8 @@ from workspace_kit.report import Note, Panel, blank, chart, colour, page, place,
 from workspace_kit.report.crises import CRISES
 from workspace_kit.report.panels import PANELS
 from workspace_kit.report.series import by_series, growth, values
-from workspace_kit.report.story import prepared
+from workspace_kit.report.story import Story, prepared
+from workspace_kit.report.trading import exposure
 from workspace_kit.report.years import crises
 
 
@@ -134,6 +135,15 @@ def test_a_crisis_has_no_number_of_a_series_that_lacks_its_bars(story, most):
     (grid,) = crises(prepared(replace(story, tables={**story.tables, "returns": kept})))
     (row,) = [row for row in grid.groups[0].rows if row[0].text == title]
     assert [cell.text == "–" for cell in row[3:]] == [False, False, True]
+
+
+def test_without_a_calendar_nothing_is_told_per_year(story):
+    def traded(told: Story) -> list[str]:
+        grid = next(block for block in exposure(told) if getattr(block, "key", "") == "activity-table")
+        return [cell.text for cell in grid.groups[0].rows[0][4:]]
+
+    assert traded(prepared(story))[0].endswith("×")
+    assert traded(prepared(replace(story, periods_per_year=None))) == ["–", "–"]
 
 
 def test_key_figures_say_that_all_periods_hold_what_chose_them(told):

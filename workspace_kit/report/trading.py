@@ -105,8 +105,8 @@ def _filled(changes: pl.DataFrame, calendar: pl.DataFrame) -> Floats:
 
 
 def _activity_table(story: Story) -> list[Block]:
-    """Return exposure, turnover and cost a year of every candidate."""
-    bars = story.periods_per_year or 1.0
+    """Return exposure, turnover and cost a year of every candidate; the last two need to know the year."""
+    bars = pl.lit(story.periods_per_year, dtype=pl.Float64)
     every = story.table("activity").drop_nulls()
     found = {
         name: row
@@ -124,7 +124,7 @@ def _activity_table(story: Story) -> list[Block]:
         (
             Cell(words.named(name)),
             *(Cell(words.percent(value), value) for value in found[name][:3]),
-            Cell(f"{words.number(found[name][3], decimals=2)}×", found[name][3]),
+            _multiple(found[name][3]),
             Cell(words.percent(found[name][4], decimals=2), found[name][4]),
         )
         for name in story.order
@@ -134,6 +134,10 @@ def _activity_table(story: Story) -> list[Block]:
     heads = (Head("Candidate", is_number=False), *(Head(title) for title in titles))
     caption = "Exposure, turnover (multiples of capital) and cost of every candidate over all periods."
     return [Grid("activity-table", caption, heads, (Rows("", rows),))]
+
+
+def _multiple(value: float | None) -> Cell:
+    return Cell(words.NOTHING if value is None else f"{words.number(value, decimals=2)}×", value)
 
 
 def costs(story: Story) -> list[Block]:
