@@ -1,6 +1,7 @@
 """What a return series amounts to: growth, falls, calendar and rolling figures, for drawing and for tables.
 
-A series here is a frame ``timestamp, return`` in time order, a row a bar, every return finite.
+A series here is a frame ``timestamp, return`` in time order, a row a bar, every return finite. Where
+times are local it has an ``instant`` too, which alone tells the hour that clocks repeat from the one before.
 """
 
 import datetime as dt
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from workspace_kit.report.story import BENCHMARK, SERIES, in_order
+from workspace_kit.report.story import BENCHMARK, SERIES, clock, in_order
 
 # What rounding leaves of the variance of a benchmark that stands still.
 _NO_SPREAD = 1e-14
@@ -25,17 +26,17 @@ def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
     Rows without a time or a finite return are dropped; of two rows for one instant the smaller return stays.
     """
+    instant = clock(returns)
+    columns = list(dict.fromkeys(("timestamp", "return", instant)))
     clean = (
         returns.filter(pl.col("return").is_finite(), pl.col("timestamp").is_not_null())
-        .sort("series", "timestamp", "return")
-        .unique(["series", "timestamp"], keep="first", maintain_order=True)
+        .sort("series", instant, "return")
+        .unique(["series", instant], keep="first", maintain_order=True)
     )
     names = in_order(clean.select("series").unique().drop_nulls(), "series")["series"].to_list()
     known = [name for name in SERIES if name in names]
     others = [name for name in names if name not in SERIES]
-    return {
-        name: clean.filter(pl.col("series") == name).select("timestamp", "return") for name in known + others
-    }
+    return {name: clean.filter(pl.col("series") == name).select(columns) for name in known + others}
 
 
 def values(series: pl.DataFrame) -> Floats:
@@ -233,7 +234,10 @@ def _rolling_beta(series: pl.DataFrame, benchmark: pl.DataFrame | None, *, windo
         return pl.Series("beta", [None] * series.height, dtype=pl.Float64())
     theirs = pl.col("benchmark")
     pairs = series.join(
-        benchmark.rename({"return": "benchmark"}), on="timestamp", how="left", maintain_order="left"
+        benchmark.select(clock(benchmark), pl.col("return").alias("benchmark")),
+        on=clock(benchmark),
+        how="left",
+        maintain_order="left",
     )
     shared = (pl.col("return") * theirs).rolling_mean(window) - pl.col("return").rolling_mean(
         window
@@ -252,7 +256,8 @@ def runs(regimes: pl.DataFrame) -> pl.DataFrame:
     A label is known at its bar's close, so a stretch reaches from its first bar's close to the close of the
     first bar of the next one; bars without a label (warm-up) make none.
     """
-    labels = regimes.sort("timestamp", "regime").unique("timestamp", keep="first", maintain_order=True)
+    instant = clock(regimes)
+    labels = regimes.sort(instant, "regime").unique(instant, keep="first", maintain_order=True)
     stretches = (
         labels.with_columns(pl.col("regime").rle_id().alias("stretch"))
         .group_by("stretch", maintain_order=True)

@@ -21,7 +21,7 @@ from workspace_kit.report.blocks import (
 from workspace_kit.report.results import curves_of
 from workspace_kit.report.series import Floats
 from workspace_kit.report.shapes import cost_tile, histogram_tile
-from workspace_kit.report.story import Story
+from workspace_kit.report.story import Story, clock
 from workspace_kit.report.tracks import count_tile, exposure_chart, holdings_chart, turnover_tile
 from workspace_kit.schema import PERIODS
 
@@ -35,7 +35,7 @@ def exposure(story: Story) -> list[Block]:
     name = _main(story, every)
     if name is None:
         return []
-    activity = every.filter(pl.col("series") == name).sort("timestamp")
+    activity = every.filter(pl.col("series") == name).sort(clock(every))
     who = words.named(name)
     mean = activity.select(
         pl.col("long", "short").mean(), pl.col("symbols").mean(), pl.col("largest").max()
@@ -64,7 +64,7 @@ def exposure(story: Story) -> list[Block]:
             tile("symbols-held", count_tile(activity, story.periods), label=f"Symbols held by {who}."),
         ),
     )
-    return [Note(said), drawn, *_holdings(story, name, activity["timestamp"]), tiles, *_activity_table(story)]
+    return [Note(said), drawn, *_holdings(story, name, activity), tiles, *_activity_table(story)]
 
 
 def _main(story: Story, frame: pl.DataFrame) -> str | None:
@@ -73,15 +73,15 @@ def _main(story: Story, frame: pl.DataFrame) -> str | None:
     return next((name for name in story.order if name in told), None)
 
 
-def _holdings(story: Story, name: str, times: pl.Series) -> list[Block]:
+def _holdings(story: Story, name: str, activity: pl.DataFrame) -> list[Block]:
     rows = story.table("holdings").filter(pl.col("series") == name).drop_nulls()
     symbols = rows["symbol"].unique(maintain_order=True).to_list()
     if not symbols:
         return []
-    calendar = times.alias("timestamp").to_frame()
+    calendar = activity.select(clock(activity))
     shares = {symbol: _filled(rows.filter(pl.col("symbol") == symbol), calendar) for symbol in symbols}
     ranked = sorted(symbols, key=lambda symbol: (-float(np.abs(shares[symbol]).mean()), symbol))
-    instants = times.to_list()
+    instants = activity["timestamp"].to_list()
     return [
         chart(
             "holdings",
@@ -99,8 +99,9 @@ def _holdings(story: Story, name: str, times: pl.Series) -> list[Block]:
 
 def _filled(changes: pl.DataFrame, calendar: pl.DataFrame) -> Floats:
     """Return the share at every bar: that of the last change, zero before the first."""
-    known = changes.sort("timestamp", "share").unique("timestamp", keep="first", maintain_order=True)
-    joined = calendar.join_asof(known.select("timestamp", "share"), on="timestamp")
+    instant = clock(changes)
+    known = changes.sort(instant, "share").unique(instant, keep="first", maintain_order=True)
+    joined = calendar.join_asof(known.select(instant, "share"), on=instant)
     return joined["share"].fill_null(0.0).to_numpy()
 
 
