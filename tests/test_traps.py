@@ -216,6 +216,7 @@ def test_failed_trials_and_weight_sets_are_trials_too(run):
     sets = len(list((run.path / "performance").glob("ensemble_trial_*.json")))
     assert sets > 2
     assert luck["trials_tried"] == 7 + sets
+    assert {"ensemble", "equal_weight"} < set(luck["subjects"])
     assert {each["trials_tried"] for each in luck["subjects"].values()} == {7 + sets}
     hurdle = expected_maximum_sharpe(7 + sets, deviation=luck["sharpe_deviation"])
     assert luck["luck_hurdle"] == pytest.approx(hurdle * math.sqrt(12)) != 0

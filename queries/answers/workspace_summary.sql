@@ -116,21 +116,22 @@ tested as (
     group by validations.workspace
 ),
 
--- Where an ensemble was formed, it is what was judged last; else the best trial.
+-- The odds of what is recommended, and of nothing else; overfitting is that of choosing at all.
 judged as (
     select
-        workspace,
-        dsr,
-        pbo
+        overfitting.workspace,
+        max(overfitting.dsr) filter (
+            where overfitting.subject in (candidates.candidate, candidates.trial_id)
+        ) as dsr,
+        coalesce(
+            max(overfitting.pbo) filter (
+                where overfitting.subject in (candidates.candidate, candidates.trial_id)
+            ),
+            max(overfitting.pbo)
+        ) as pbo
     from overfitting
-    qualify
-        row_number() over (
-            partition by workspace
-            order by
-                case when subject = 'ensemble' then 0 else 1 end asc,
-                dsr desc nulls last,
-                subject asc
-        ) = 1
+    inner join candidates on overfitting.workspace = candidates.workspace
+    group by overfitting.workspace
 ),
 
 unread as (

@@ -56,6 +56,21 @@ def test_the_last_months_and_years_are_those_before_the_last_bar():
     assert found["three_years"] is None
 
 
+@pytest.mark.parametrize(
+    "last", [dt.datetime(2020, 11, 30, 23, 59, 59), dt.datetime(2021, 2, 28, 23, 59, 59)], ids=str
+)
+def test_months_that_end_with_a_short_month_are_as_many_as_they_say(last):
+    ends = pl.datetime_range(dt.datetime(2009, 1, 1), last, "1mo", eager=True).dt.month_end()
+    times = ends.dt.offset_by("23h59m59s").cast(pl.Datetime("us"))
+    assert times[-1] == last
+    returns = pl.DataFrame({"timestamp": times, "return": [0.01] * len(times)})
+    found = track_record(returns, periods_per_year=12, risk_free_rate=0.0)
+    for name, months in (("three_months", 3), ("six_months", 6), ("one_year", 12)):
+        assert found[name] == pytest.approx(1.01**months - 1)
+    for name in ("three_years", "five_years", "ten_years"):
+        assert found[name] == pytest.approx(1.01**12 - 1)
+
+
 def test_drawdowns_by_hand():
     found = record([0.1, -0.1, 0.2, -0.05, -0.05, 0.3])
     assert found["average_drawdown"] == pytest.approx((-0.1 + (0.95**2 - 1)) / 2)

@@ -269,6 +269,7 @@ def make_story(bars: int = 389) -> Story:
         periods_per_year=12.0,
         risk_free_rate=0.0,
         recommended="equal_weight",
+        reason=None,
         cost_bps=10.0,
         luck_hurdle=0.86,
         luck={

@@ -11,6 +11,9 @@ from workspace_kit.report import Note, Panel, blank, chart, colour, page, place,
 from workspace_kit.report.crises import CRISES
 from workspace_kit.report.panels import PANELS
 from workspace_kit.report.series import by_series, growth, values
+from workspace_kit.report.story import Story, prepared
+from workspace_kit.report.trading import exposure
+from workspace_kit.report.years import crises
 
 
 def gross(width):
@@ -118,3 +121,28 @@ def test_without_records_the_page_says_who_would_make_them(story):
     for panel in PANELS:
         if panel.key in {"exposure-and-turnover", "data-quality"}:
             assert panel.missing in html
+
+
+@pytest.mark.parametrize("most", [0, 5])
+def test_a_crisis_has_no_number_of_a_series_that_lacks_its_bars(story, most):
+    title, start, end = next(each for each in CRISES if each[0] == "Dot-com bust")
+    is_benchmark = pl.col("series") == "benchmark"
+    inside = is_benchmark & pl.col("timestamp").dt.date().is_between(start, end)
+    returns = story.table("returns")
+    kept = pl.concat([returns.filter(~inside), returns.filter(inside).head(most)])
+    (grid,) = crises(prepared(replace(story, tables={**story.tables, "returns": kept})))
+    (row,) = [row for row in grid.groups[0].rows if row[0].text == title]
+    assert [cell.text == "–" for cell in row[3:]] == [False, False, True]
+
+
+def test_without_a_calendar_nothing_is_told_per_year(story):
+    def traded(told: Story) -> list[str]:
+        grid = next(block for block in exposure(told) if getattr(block, "key", "") == "activity-table")
+        return [cell.text for cell in grid.groups[0].rows[0][4:]]
+
+    assert traded(prepared(story))[0].endswith("×")
+    assert traded(prepared(replace(story, periods_per_year=None))) == ["–", "–"]
+
+
+def test_key_figures_say_that_all_periods_hold_what_chose_them(told):
+    assert "All periods include train, where these were chosen, and select." in told

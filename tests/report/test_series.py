@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -18,8 +19,10 @@ from workspace_kit.report.series import (
     runs,
     summary,
     thinned,
+    values,
     worst_drawdowns,
 )
+from workspace_kit.report.story import prepared
 from workspace_kit.schema import BEAR, BULL, TABLES, TIME
 
 RETURNS = st.lists(
@@ -179,3 +182,24 @@ def test_a_thinned_line_keeps_its_ends_and_extremes_within_two_points_a_pixel(co
     assert (up.min(), up.max()) == (heights.min(), heights.max())
     assert (across[0], across[-1]) == (times[0], times[-1])
     assert (heights[across.astype(int)] == up).all()
+
+
+def test_no_bar_is_lost_when_clocks_go_back(story):
+    hours = pl.datetime_range(
+        dt.datetime(2023, 11, 4), dt.datetime(2023, 11, 6, 23), "1h", time_unit="us", eager=True
+    )
+    returns = pl.concat(
+        pl.DataFrame({"timestamp": hours, "return": np.arange(hours.len()) / sign}).select(
+            pl.lit("w").alias("workspace"), pl.lit(name).alias("series"), "timestamp", "return"
+        )
+        for name, sign in (("ensemble", -1e4), ("benchmark", 1e4))
+    )
+    told = prepared(replace(story, timezone="America/New_York", tables={"returns": returns}))
+    series = by_series(told.table("returns"))
+    for name, sign in (("ensemble", -1e4), ("benchmark", 1e4)):
+        assert values(series[name]).tolist() == (np.arange(72) / sign).tolist()
+    assert series["ensemble"]["timestamp"].n_unique() == 71
+    rolled = rolling_year(series["ensemble"], series["benchmark"], periods_per_year=24.0, risk_free_rate=0.0)
+    assert rolled.height == 72 - 23
+    assert rolled["beta"].to_list() == pytest.approx([-1.0] * rolled.height, abs=1e-6)
+    assert by_month(series["ensemble"])["month"].to_list() == [11]

@@ -313,6 +313,7 @@ def judged(workspace: str, recommended: str) -> dict[str, list[Row]]:
         "overfitting": [
             own | {"subject": "trial_0", "dsr": 0.99, "pbo": 0.2},
             own | {"subject": "ensemble", "dsr": 0.4, "pbo": 0.3},
+            own | {"subject": "equal_weight", "dsr": 0.5, "pbo": 0.25},
         ],
         "returns": [
             own | {"series": series, "timestamp": START + at * DAY, "return": value}
@@ -329,13 +330,20 @@ def test_what_is_recommended_is_told_with_its_trial_and_how_it_fared_in_each_per
     numbers = ("train_sharpe_ratio", "select_sharpe_ratio", "test_sharpe_ratio", "dsr", "pbo", "looks")
     assert catalog.answer("workspace_summary").select(*columns, *numbers).rows() == [
         ("a", "ensemble", "ensemble_trial_10", 11.0, 21.0, 31.0, 0.4, 0.3, 2),
-        ("b", "equal_weight", "ensemble_trial_3", 12.0, 22.0, 32.0, 0.4, 0.3, 2),
+        ("b", "equal_weight", "ensemble_trial_3", 12.0, 22.0, 32.0, 0.5, 0.25, 2),
     ]
     assert catalog.answer("recommended_returns").rows() == [
         (workspace, series, START + at * DAY, value)
         for workspace, series, value in (("a", "ensemble", 0.1), ("b", "equal_weight", 0.2))
         for at in (0, 1)
     ]
+
+
+def test_the_odds_of_another_candidate_are_never_those_of_what_is_recommended(open_over: Open) -> None:
+    told = judged("b", "equal")
+    told["overfitting"] = [row for row in told["overfitting"] if row["subject"] != "equal_weight"]
+    row = open_over(**told).answer("workspace_summary").row(0, named=True)
+    assert (row["candidate"], row["dsr"], row["pbo"]) == ("equal_weight", None, 0.3)
 
 
 def test_without_an_ensemble_the_best_trial_is_what_a_workspace_recommends(open_over: Open) -> None:

@@ -16,7 +16,7 @@ from workspace_kit.analysis.measures import TAIL, Floats, bar_measures, correlat
 Values = Mapping[str, float | None]
 
 _CALENDARS = {"month": "1mo", "quarter": "1q", "year": "1y"}
-_TRAILING = {"three_months": "3mo", "six_months": "6mo", "one_year": "12mo"}
+_TRAILING = {"three_months": 3, "six_months": 6, "one_year": 12}
 _TRAILING_YEARS = {"three_years": 3, "five_years": 5, "ten_years": 10}
 _OUTLIER = 0.01
 
@@ -167,8 +167,8 @@ def _trailing(returns: pl.DataFrame) -> Values:
     starts = returns.select(
         month_to_date=end.dt.truncate("1mo").dt.offset_by("-1us").first(),
         year_to_date=end.dt.truncate("1y").dt.offset_by("-1us").first(),
-        **{name: end.dt.offset_by(f"-{span}").first() for name, span in _TRAILING.items()},
-        **{name: end.dt.offset_by(f"-{12 * years}mo").first() for name, years in _TRAILING_YEARS.items()},
+        **{name: _before(end, months) for name, months in _TRAILING.items()},
+        **{name: _before(end, 12 * years) for name, years in _TRAILING_YEARS.items()},
     ).row(0, named=True)
     first = returns["timestamp"].min()
     growth = 1 + pl.col("return")
@@ -182,6 +182,13 @@ def _trailing(returns: pl.DataFrame) -> Values:
         years = _TRAILING_YEARS.get(name, 1)
         found[name] = (1 + total) ** (1 / years) - 1 if is_reached and total > -1 else None
     return found
+
+
+def _before(end: pl.Expr, months: int) -> pl.Expr:
+    """Return the instant so many months earlier; before a month's last day lies another month's last day."""
+    earlier = end.dt.offset_by(f"-{months}mo")
+    is_last = end == end.dt.month_end()
+    return pl.when(is_last).then(earlier.dt.month_end()).otherwise(earlier).first()
 
 
 def _adjusted(sharpe: float | None, values: Floats, *, periods_per_year: float) -> float | None:

@@ -8,9 +8,9 @@ from workspace_kit.layout import names
 EQUAL_ROW = 0
 
 
-def recommended(choice: Mapping[str, Any]) -> str:
-    """Return the candidate that ``ensemble_weights.json`` recommends: the ensemble, or equal weight."""
-    return "equal_weight" if choice.get("recommended") == "equal" else "ensemble"
+def recommended(choice: Mapping[str, Any]) -> str | None:
+    """Return the candidate that ``ensemble_weights.json`` recommends, null where it does not say."""
+    return {"ensemble": "ensemble", "equal": "equal_weight"}.get(str(choice.get("recommended")))
 
 
 def ensemble_trial_id(row: int) -> str:

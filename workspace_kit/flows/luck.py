@@ -25,7 +25,7 @@ from workspace_kit.flows.trial import excess
 from workspace_kit.flows.trip import Trip
 from workspace_kit.schema import SELECT, TRAIN
 
-ENSEMBLE = "ensemble"
+ENSEMBLE, EQUAL_WEIGHT = "ensemble", "equal_weight"
 # Even, so that zero is an edge.
 LOGIT_BINS = 40
 RANKED_BY: Mapping[str, Metric] = {
@@ -52,7 +52,8 @@ def judge(
     """
     tried = trials_tried + len(search.weights)
     chosen = {period: search.results[period][search.row] for period in (TRAIN, SELECT)}
-    judged = {ENSEMBLE: chosen[TRAIN], baselines.single: baselines.results["best_single"][TRAIN]}
+    equal, single = (baselines.results[name][TRAIN] for name in (EQUAL_WEIGHT, "best_single"))
+    judged = {ENSEMBLE: chosen[TRAIN], EQUAL_WEIGHT: equal, baselines.single: single}
     beyond = returns.select(excess(series, config=trip.config) for series in returns)
     deviation = overfitting.sharpe_dispersion([overfitting.moments(each).sharpe for each in beyond])
     market = baselines.results["buy_and_hold"][TRAIN].returns["return"].to_numpy()
@@ -69,7 +70,7 @@ def judge(
         for name, result in judged.items()
     }
     hurdle = overfitting.luck_hurdle(tried, deviation=deviation)
-    equal, held = (baselines.results[name][SELECT] for name in ("equal_weight", "buy_and_hold"))
+    equal, held = (baselines.results[name][SELECT] for name in (EQUAL_WEIGHT, "buy_and_hold"))
     verdict = overfitting.verdict(
         winner,
         trials_tried=tried,

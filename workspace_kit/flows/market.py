@@ -65,15 +65,19 @@ class Market:
     def benchmark_returns(self, period: str) -> pl.DataFrame:
         """Return ``timestamp, return`` of the benchmark on the traded bars, which nobody trades or pays for.
 
-        Its close at a bar is the latest known then; before its first close of the period there is no return.
+        It is no account: only the first of all periods starts flat, a later one with the move since the bar
+        before. Its close at a bar is the latest known then; before its first close there is no return.
         """
-        start, end = self.bounds[period]
-        bar = self.bars(period).timestamps.alias("timestamp").to_frame()
-        known = self.benchmark.filter(pl.col("timestamp").is_between(start, end))
-        closes = bar.join_asof(known, on="timestamp").with_columns(pl.lit("benchmark").alias("symbol"))
-        held = bars(closes, symbols=["benchmark"], start=start, end=end)
+        (first, _), (start, end) = self.bounds[PERIODS[0]], self.bounds[period]
+        within = pl.col("timestamp").is_between(first, end)
+        bar = self.prices.drop_nulls("close").filter(within).select(pl.col("timestamp").unique().sort())
+        closes = bar.join_asof(self.benchmark.filter(within), on="timestamp")
+        held = bars(
+            closes.with_columns(symbol=pl.lit("benchmark")), symbols=["benchmark"], start=first, end=end
+        )
         free = msgspec.structs.replace(self.config.execution, cost_bps=0.0, fill="close")
-        return replay(buy_and_hold(held), held, execution=free).bars.select("timestamp", "return")
+        earned = replay(buy_and_hold(held), held, execution=free).bars
+        return earned.filter(pl.col("timestamp") >= start).select("timestamp", "return")
 
 
 def load_market(config: Config, *, folder: Path) -> Market:

@@ -1,6 +1,7 @@
 """Pictures and pages of a workspace, from its files alone."""
 
 import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ from workspace_kit.report.story import LOGITS, Interval, Story
 from workspace_kit.schema import PERIODS, PRICE_QUALITY, RECORDS, SELECT, TABLES, TEST
 
 SHARED_ODDS = ("pbo", "probability_of_loss", "degradation_slope", "reality_check_p_value")
+ADVICE = {"ensemble": "Recommended: the ensemble.", "equal_weight": "Recommended: equal weight."}
 PAGE_KEY = "report"
+_MOST = 2**53
 NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so nobody counted what was tried."
 
 
@@ -47,7 +50,7 @@ def write_report(
 
 
 def verdict_of(workspace: Workspace) -> str:
-    """Return the verdict in plain words: of the ensemble, else of the sweep, and then of the test period."""
+    """Return the verdict in plain words: of the ensemble, else of the sweep; what is recommended; of test."""
     ensemble, sweep, test = (
         content_of(workspace, kind, key).get("verdict")
         for kind, key in (
@@ -56,7 +59,8 @@ def verdict_of(workspace: Workspace) -> str:
             (names.VALIDATION, "validation_results"),
         )
     )
-    return " ".join(str(each) for each in (ensemble or sweep or NO_VERDICT, test) if each)
+    advice = ADVICE.get(recommended(content_of(workspace, names.ANALYSIS, "ensemble_weights")) or "")
+    return " ".join(str(each) for each in (ensemble or sweep or NO_VERDICT, advice, test) if each)
 
 
 def story_of(workspace: Workspace) -> Story:
@@ -88,14 +92,17 @@ def story_of(workspace: Workspace) -> Story:
         metric=config.metric if config else "sharpe_ratio",
         periods_per_year=config.data.periods_per_year if config else None,
         risk_free_rate=config.data.risk_free_rate if config else 0.0,
-        recommended=recommended(choice) if choice else None,
+        recommended=recommended(choice),
+        reason=choice["reason"] if isinstance(choice.get("reason"), str) else None,
         cost_bps=config.execution.cost_bps if config else None,
-        luck_hurdle=luck.get("luck_hurdle"),
+        luck_hurdle=_number(luck.get("luck_hurdle")),
         luck=_luck(luck),
         statistics=_statistics(tables["returns"], periods, config, zone=zone),
         intervals=_intervals(choice, validation),
         confidence=config.luck.confidence if config else None,
-        near_identical=[[str(each) for each in pair] for pair in choice.get("near_identical") or []],
+        near_identical=[
+            [str(each) for each in pair] for pair in map(_list, _list(choice.get("near_identical")))
+        ],
         candidates=_candidates(choice),
         periods=periods,
         tables={**tables, **records},
@@ -116,9 +123,12 @@ def _records(workspace: Workspace, luck: Mapping[str, Any]) -> tuple[dict[str, p
 
 
 def _logits(luck: Mapping[str, Any]) -> pl.DataFrame:
-    logits = luck.get("logits") or {}
-    edges, counts = logits.get("edges") or [], logits.get("counts") or []
-    if len(edges) != len(counts) + 1:
+    logits = _section(luck, "logits")
+    edges = [_number(edge) for edge in _list(logits.get("edges"))]
+    counts = [
+        each if isinstance(each, int) and 0 <= each < _MOST else None for each in _list(logits.get("counts"))
+    ]
+    if None in edges or None in counts or len(edges) != len(counts) + 1:
         return LOGITS.empty()
     rows = zip(edges, edges[1:], counts, strict=False)
     return pl.DataFrame(list(rows), schema=LOGITS.types, orient="row")
@@ -126,8 +136,9 @@ def _logits(luck: Mapping[str, Any]) -> pl.DataFrame:
 
 def _luck(luck: Mapping[str, Any]) -> dict[str, float | None]:
     """What is known of choosing the best at all, which is the same of every subject."""
-    first: Mapping[str, Any] = next(iter((luck.get("subjects") or {}).values()), {})
-    return {name: first.get(name) for name in SHARED_ODDS}
+    subjects = _section(luck, "subjects")
+    first = next((_section(subjects, subject) for subject in subjects), {})
+    return {name: _number(first.get(name)) for name in SHARED_ODDS}
 
 
 def _statistics(
@@ -152,26 +163,49 @@ def _intervals(
     choice: Mapping[str, Any], validation: Mapping[str, Any]
 ) -> dict[str, dict[str, dict[str, Interval]]]:
     """Low and high by period, candidate and metric: select as phase 3 saved it, test as phase 4 did."""
-    judged = choice.get("intervals") or {}
-    tested = validation.get("candidates") or {}
+    judged, tested = _section(choice, "intervals"), _section(validation, "candidates")
     told = {
-        SELECT: {name: found for name, found in judged.items() if name != "period"},
-        TEST: {name: each.get("intervals") or {} for name, each in tested.items()},
+        SELECT: {name: _section(judged, name) for name in judged},
+        TEST: {name: _section(_section(tested, name), "intervals") for name in tested},
     }
     return {
         period: {
-            name: {metric: (ends[0], ends[1]) if ends else None for metric, ends in found.items()}
-            for name, found in of.items()
+            name: {metric: _interval(ends) for metric, ends in found.items()} for name, found in of.items()
         }
         for period, of in told.items()
     }
+
+
+def _interval(ends: object) -> Interval:
+    """Return low and high where they are two numbers."""
+    low, high = (
+        (_number(each) for each in ends) if isinstance(ends, list) and len(ends) == 2 else (None, None)
+    )
+    return None if low is None or high is None else (low, high)
+
+
+def _section(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of a document, empty where another program wrote something else there."""
+    found = of.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _list(found: object) -> list[Any]:
+    return found if isinstance(found, list) else []
+
+
+def _number(found: object) -> float | None:
+    if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) <= sys.float_info.max:
+        return None
+    return float(found)
 
 
 def _candidates(choice: Mapping[str, Any]) -> dict[str, str]:
     """Which trial stands behind which series."""
     behind = {"ensemble": choice.get("ensemble_trial"), "best_single": choice.get("best_single_trial")}
     named = {series: trial for series, trial in behind.items() if isinstance(trial, str)}
-    return {**named, "equal_weight": ensemble_trial_id(EQUAL_ROW)} if choice else named
+    is_told = "ensemble" in named and _section(choice, "equal_weight")
+    return {**named, "equal_weight": ensemble_trial_id(EQUAL_ROW)} if is_told else named
 
 
 def _periods(config: Config | None) -> dict[str, tuple[dt.datetime, dt.datetime]]:
@@ -183,16 +217,16 @@ def _periods(config: Config | None) -> dict[str, tuple[dt.datetime, dt.datetime]
 
 def _lineage(workspace: Workspace, config: Config | None) -> dict[str, str]:
     environment = content_of(workspace, names.METADATA, "environment")
-    prices = environment.get("prices") or {}
+    prices, versions = _section(environment, "prices"), _section(environment, "versions")
     facts = {
         "Configuration": digest_of(msgspec.to_builtins(config)) if config else None,
         "Prices": prices.get("source"),
         "Prices digest": prices.get("digest"),
         "Benchmark": environment.get("benchmark"),
         "Seed": config.seed if config else None,
-        "Versions": ", ".join(f"{name} {each}" for name, each in (environment.get("versions") or {}).items()),
+        "Versions": ", ".join(f"{name} {each}" for name, each in versions.items()),
         "Python": environment.get("python"),
-        "Commit": (environment.get("git") or {}).get("commit"),
+        "Commit": _section(environment, "git").get("commit"),
         "Replay": _replay_rule(config) if config else None,
     }
     return {name: str(value) for name, value in facts.items() if value}
@@ -209,8 +243,8 @@ def _replay_rule(config: Config) -> str:
 
 def _warnings(workspace: Workspace, validation: Mapping[str, Any]) -> list[str]:
     looks = validation.get("looks")
-    recorded = content_of(workspace, names.METADATA, "environment").get("warnings") or []
-    told = [str(each) for each in recorded]
+    recorded = content_of(workspace, names.METADATA, "environment").get("warnings")
+    told = [str(each) for each in _list(recorded)]
     if isinstance(looks, int) and looks > 1:
         told.append(
             f"This test period had been looked at {looks - 1} time(s) before by other workspaces of this"

@@ -62,7 +62,7 @@ def validate(trip: Trip, _journal: Journal) -> None:
     books = {
         period: books_of(trip, over, weights[0], signals[period][single]) for period, over in overs.items()
     }
-    for key, record in records(books, recommended=recommended(choice), config=config).items():
+    for key, record in records(books, recommended=recommended(choice) or "ensemble", config=config).items():
         write_table(workspace, key, record, durability=config.durability)
     # Not before: it looks at the prices of the test period too.
     quality = price_quality(trip.market.prices, trip.market.warnings)

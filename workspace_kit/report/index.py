@@ -149,11 +149,12 @@ def _sparkline(rows: pl.DataFrame) -> Sparkline:
     places = np.unique(np.linspace(0, len(heights) - 1, min(len(heights), _POINTS)).round().astype(int))
     xs, ys = places / (len(heights) - 1) * _WIDTH, _down(heights[places], low=low, high=high)
     end = float(grown[-1])
+    who = f"{words.named(series)} over all periods"
     return Sparkline(
         path="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(xs, ys, strict=True)),
         start=f"{_down(heights[:1], low=low, high=high)[0]:.1f}",
         ink=series if series in INKS else BENCHMARK,
-        label=f"{words.named(series)}: × {words.number(end, decimals=2)}, {words.span(first, last)}",
+        label=f"{who}: × {words.number(end, decimals=2)}, {words.span(first, last)}",
         end=end,
     )
 

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from workspace_kit.report import words
 from workspace_kit.report.blocks import Block, Cell, Grid, Head, Rows
-from workspace_kit.report.results import curves_of
+from workspace_kit.report.results import LACKING, curves_of
 from workspace_kit.report.story import BENCHMARK, BUY_AND_HOLD, Story
 from workspace_kit.schema import TEST
 
 SHARE, RATIO, WHOLE, ODDS = "share", "ratio", "whole", "odds"
+_IN_SAMPLE = " All periods include train, where these were chosen, and select."
 _SPANS = {TEST: "Test", "all": "All periods"}
 
 
@@ -134,8 +135,8 @@ def key_figures(story: Story) -> list[Block]:
     )
     caption = (
         "Every number of a tear sheet, net of cost. Bars that returned zero are out of the market; weeks,"
-        " months and years that are only begun count as they stand."
-    )
+        f" months and years that are only begun count as they stand. {LACKING}"
+    ) + (_IN_SAMPLE if "all" in spans else "")
     return [Grid("key-figures-table", caption, heads, groups)]
 
 

@@ -29,7 +29,7 @@ from workspace_kit.report.fields import (
     weights_chart,
 )
 from workspace_kit.report.series import by_series, runs
-from workspace_kit.report.story import BENCHMARK, BUY_AND_HOLD, Story, in_order
+from workspace_kit.report.story import BENCHMARK, BUY_AND_HOLD, ENSEMBLE, EQUAL_WEIGHT, Story, in_order
 from workspace_kit.report.surfaces import surface_chart
 from workspace_kit.report.trials import Surface, clusters, first_period, surfaces
 from workspace_kit.schema import BEAR, BULL, NEUTRAL
@@ -235,12 +235,11 @@ def weights(story: Story) -> list[Block]:
         f"{member} {words.percent(share)}" for member, share in zip(members, shares, strict=True)
     )
     method = words.short(str(rows["method"].drop_nulls().first() or "not stated").replace("_", " "), most=60)
-    equal = rows["recommended"].drop_nulls().first() == "equal"
-    advice = (
-        "Equal weight is recommended: these weights did not beat it on select."
-        if equal
-        else "They beat equal weight on select."
-    )
+    why = story.reason or "these weights did not beat it on select"
+    advice = {
+        EQUAL_WEIGHT: f"Equal weight is recommended: {words.short(why, most=200)}.",
+        ENSEMBLE: "They beat equal weight on select.",
+    }.get(story.recommended or "", "Whether they beat equal weight is not stated.")
     drawn = [
         chart(
             "weights",

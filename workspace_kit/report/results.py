@@ -13,6 +13,7 @@ from workspace_kit.report.series import (
     drawdown,
     growth,
     matched,
+    starting_flat,
     summary,
     values,
     within,
@@ -35,7 +36,8 @@ _TITLES = ("Return", "Sharpe", "Drawdown", "Win rate", "Trades")
 _WITH_INTERVALS = ("total_return", "sharpe_ratio", "max_drawdown")
 _MOST_SERIES = 5
 _WORST, _SHADED = 10, 5
-_CHAINED = "Every period starts with fresh, flat accounts; the periods are chained here."
+CHAINED = "Every period starts with fresh, flat accounts; the periods are chained here."
+LACKING = f"{CHAINED} A year in which a period begins lacks that bar, the benchmark only its first of all."
 
 
 def curves_of(story: Story) -> dict[str, pl.DataFrame]:
@@ -54,10 +56,16 @@ def main_and_reference(series: Series) -> dict[str, pl.DataFrame]:
 def headline(story: Story) -> list[Block]:
     """Return the numbers of each candidate in each period."""
     table = {period: dict(_candidates(story, period)) for period in PERIODS}
+    has_intervals = any(
+        found for of in story.intervals.values() for name in of for found in of[name].values()
+    )
     groups = tuple(
         Rows(
             _period_title(story, period),
-            tuple(_headline_row(story, period, name, of) for name, of in rows.items()),
+            tuple(
+                _headline_row(story, period, name, of, has_intervals=has_intervals)
+                for name, of in rows.items()
+            ),
         )
         for period, rows in table.items()
         if rows
@@ -65,9 +73,6 @@ def headline(story: Story) -> list[Block]:
     if not groups:
         return []
     latest = next(period for period in reversed(PERIODS) if table[period])
-    has_intervals = any(
-        found for of in story.intervals.values() for name in of for found in of[name].values()
-    )
     caption = "Candidates in each period, net of cost. Sharpe ratios are annualised." + (
         f" Intervals: {_confidence(story)} by the stationary bootstrap of bar returns; train has none,"
         " because the best of many is chosen there."
@@ -84,10 +89,10 @@ def headline(story: Story) -> list[Block]:
 def _advice(story: Story) -> list[Note]:
     """Say which candidate stands first, and why."""
     if story.recommended == EQUAL_WEIGHT:
+        why = story.reason or "on select, the weights chosen on train did not beat it"
         return [
             Note(
-                "Equal weight stands first here: on select, the weights chosen on train did not beat it, so"
-                " equal weight is what these files recommend."
+                f"Equal weight stands first here, as these files recommend it: {words.short(why, most=200)}."
             )
         ]
     if story.recommended == ENSEMBLE:
@@ -111,6 +116,8 @@ def _heads(*, has_intervals: bool) -> tuple[Head, ...]:
 def _candidates(story: Story, period: str) -> Iterator[tuple[str, Numbers]]:
     """Yield each candidate's numbers: as its document states them, else from its returns."""
     series = by_series(story.table("returns")) if period in story.periods else {}
+    if BENCHMARK in series:
+        series[BENCHMARK] = starting_flat(series[BENCHMARK], story.periods)
     for name in story.order:
         bars = within(series[name], story.periods[period]) if name in series else None
         computed = (
@@ -139,8 +146,9 @@ def _period_title(story: Story, period: str) -> str:
     return f"{period.capitalize()}{days}"
 
 
-def _headline_row(story: Story, period: str, name: str, of: Numbers) -> tuple[Cell, ...]:
-    has_intervals = bool(story.intervals.get(TEST) or any(story.intervals.values()))
+def _headline_row(
+    story: Story, period: str, name: str, of: Numbers, *, has_intervals: bool
+) -> tuple[Cell, ...]:
     cells = [Cell(words.named(name))]
     for key in _SHOWN:
         cells.append(Cell(_in_unit(key, of.get(key)), of.get(key)))
@@ -196,7 +204,7 @@ def equity(story: Story) -> list[Block]:
         chart(
             "equity",
             lambda width: growth_chart(series, story.periods, width=width),
-            caption=f"Growth of one unit, net of cost, on a log scale. {_CHAINED}",
+            caption=f"Growth of one unit, net of cost, on a log scale. {CHAINED}",
             label=f"Growth of one unit, {days_said(series)}. Total return: {_totals(series)}.",
             legend=legend_of(series),
         ),
@@ -243,7 +251,7 @@ def falls(story: Story) -> list[Block]:
     drawn = chart(
         "underwater",
         lambda width: drawdown_chart(series, story.periods, width=width),
-        caption=f"Distance from the running peak, in percent. {_CHAINED}",
+        caption=f"Distance from the running peak, in percent. {CHAINED}",
         label=f"Drawdowns, {days_said(series)}. Deepest: {_deepest(series)}.",
         legend=legend_of(series),
     )

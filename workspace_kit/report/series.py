@@ -1,6 +1,7 @@
 """What a return series amounts to: growth, falls, calendar and rolling figures, for drawing and for tables.
 
-A series here is a frame ``timestamp, return`` in time order, a row a bar, every return finite.
+A series here is a frame ``timestamp, return`` in time order, a row a bar, every return finite. Where
+times are local it has an ``instant`` too, which alone tells the hour that clocks repeat from the one before.
 """
 
 import datetime as dt
@@ -11,12 +12,13 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from workspace_kit.report.story import BENCHMARK, SERIES, in_order
+from workspace_kit.report.story import BENCHMARK, SERIES, clock, in_order
 
 # What rounding leaves of the variance of a benchmark that stands still.
 _NO_SPREAD = 1e-14
 _LARGEST = 1e9
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+Period = tuple[dt.datetime, dt.datetime]
 
 
 def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -24,16 +26,18 @@ def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
     Rows without a time or a finite return are dropped; of two rows for one instant the smaller return stays.
     """
+    instant = clock(returns)
+    columns = list(dict.fromkeys(("timestamp", "return", instant)))
     clean = (
         returns.filter(pl.col("return").is_finite(), pl.col("timestamp").is_not_null())
-        .sort("series", "timestamp", "return")
-        .unique(["series", "timestamp"], keep="first", maintain_order=True)
+        .sort("series", instant, "return")
+        .unique(["series", instant], keep="first", maintain_order=True)
     )
     parts = clean.partition_by("series", as_dict=True, include_key=False, maintain_order=True)
     names = in_order(clean.select("series").unique().drop_nulls(), "series")["series"].to_list()
     known = [name for name in SERIES if name in names]
     others = [name for name in names if name not in SERIES]
-    return {name: parts[(name,)].select("timestamp", "return") for name in known + others}
+    return {name: parts[(name,)].select(columns) for name in known + others}
 
 
 def values(series: pl.DataFrame) -> Floats:
@@ -64,9 +68,16 @@ def drawdown(returns: Floats) -> Floats:
         return equity / np.maximum(np.maximum.accumulate(equity), 1.0) - 1.0
 
 
-def within(series: pl.DataFrame, period: tuple[dt.datetime, dt.datetime]) -> pl.DataFrame:
+def within(series: pl.DataFrame, period: Period) -> pl.DataFrame:
     """Return the bars of a period, both ends included."""
     return series.filter(pl.col("timestamp").is_between(*period))
+
+
+def starting_flat(series: pl.DataFrame, periods: Mapping[str, Period]) -> pl.DataFrame:
+    """Return a series as an account would have it: nothing earned on the first bar of each period."""
+    firsts = [within(series, period)["timestamp"].min() for period in periods.values()]
+    is_first = pl.col("timestamp").is_in(pl.Series(firsts, dtype=series.schema["timestamp"]).implode())
+    return series.with_columns(pl.when(~is_first).then("return").otherwise(0.0).alias("return"))
 
 
 def summary(
@@ -224,7 +235,10 @@ def _rolling_beta(series: pl.DataFrame, benchmark: pl.DataFrame | None, *, windo
         return pl.Series("beta", [None] * series.height, dtype=pl.Float64())
     theirs = pl.col("benchmark")
     pairs = series.join(
-        benchmark.rename({"return": "benchmark"}), on="timestamp", how="left", maintain_order="left"
+        benchmark.select(clock(benchmark), pl.col("return").alias("benchmark")),
+        on=clock(benchmark),
+        how="left",
+        maintain_order="left",
     )
     shared = (pl.col("return") * theirs).rolling_mean(window) - pl.col("return").rolling_mean(
         window
@@ -243,7 +257,8 @@ def runs(regimes: pl.DataFrame) -> pl.DataFrame:
     A label is known at its bar's close, so a stretch reaches from its first bar's close to the close of the
     first bar of the next one; bars without a label (warm-up) make none.
     """
-    labels = regimes.sort("timestamp", "regime").unique("timestamp", keep="first", maintain_order=True)
+    instant = clock(regimes)
+    labels = regimes.sort(instant, "regime").unique(instant, keep="first", maintain_order=True)
     stretches = (
         labels.with_columns(pl.col("regime").rle_id().alias("stretch"))
         .group_by("stretch", maintain_order=True)

@@ -21,6 +21,7 @@ from workspace_kit.schema import (
 ENSEMBLE, EQUAL_WEIGHT, BEST_SINGLE = "ensemble", "equal_weight", "best_single"
 BUY_AND_HOLD, BENCHMARK = "buy_and_hold", "benchmark"
 SERIES = (ENSEMBLE, EQUAL_WEIGHT, BEST_SINGLE, BUY_AND_HOLD, BENCHMARK)
+INSTANT = "instant"
 LOGITS = Table(
     "logits",
     "bin of the splits' logits",
@@ -41,10 +42,12 @@ class Story:
     """One workspace as a page shows it; whatever is empty or null is said to be missing, never an error.
 
     ``tables`` are the views of `schema.TABLES` for this workspace alone; ``periods`` are first and last
-    instant of train, select and test; all times are naive and in UTC, and are shown in ``timezone``.
+    instant of train, select and test; all times are naive and in UTC, and are shown in ``timezone``: panels
+    see a local ``timestamp`` with its ``instant`` in UTC beside it.
     ``periods_per_year`` and ``risk_free_rate`` (a year) are those the metrics were made with; ``metric`` is
     what best means. ``candidates`` names the trial behind a series (``best_single`` → ``trial_4``).
-    ``recommended`` is the series to follow, null where nothing was chosen; it stands first everywhere.
+    ``recommended`` is the series to follow, null where nothing was chosen; it stands first everywhere, and
+    ``reason`` says why where no weights could be chosen.
     ``cost_bps`` is the cost of trading as run, in hundredths of a percent of the value traded.
     ``luck_hurdle`` is the annualised Sharpe ratio that the best of all trials tried reaches by luck, and
     ``luck`` what else is known of choosing the best at all. ``statistics`` are numbers by span (``test`` or
@@ -65,6 +68,7 @@ class Story:
     periods_per_year: float | None
     risk_free_rate: float
     recommended: str | None
+    reason: str | None
     cost_bps: float | None
     luck_hurdle: float | None
     luck: Mapping[str, float | None]
@@ -91,7 +95,8 @@ class Story:
 def prepared(story: Story) -> Story:
     """Return the story with times in its own zone and rows sorted by every column.
 
-    So months are the zone's months, and the order in which rows came changes no byte of a page.
+    So months are the zone's months, and the order in which rows came changes no byte of a page. Clocks go
+    back once a year: beside a local ``timestamp`` its ``instant`` in UTC is kept, and orders rows.
     """
     zone = story.timezone
     return replace(
@@ -105,8 +110,16 @@ def prepared(story: Story) -> Story:
 
 def _prepared(frame: pl.DataFrame, *, zone: str) -> pl.DataFrame:
     times = [name for name, type_ in frame.schema.items() if type_ == TIME]
-    shown = frame.with_columns(_in_zone(pl.col(times), zone)) if times else frame
-    return shown.sort(shown.columns, nulls_last=True) if shown.columns else shown
+    if not frame.columns:
+        return frame
+    dated = frame.with_columns(pl.col("timestamp").alias(INSTANT)) if "timestamp" in times else frame
+    order = [clock(dated) if name == "timestamp" else name for name in frame.columns]
+    return dated.with_columns(_in_zone(pl.col(times), zone)).sort(order, nulls_last=True)
+
+
+def clock(frame: pl.DataFrame) -> str:
+    """Return the column that tells instants apart: the one in UTC, where local time stands beside it."""
+    return INSTANT if INSTANT in frame.columns else "timestamp"
 
 
 def _local(instant: dt.datetime, zone: str) -> dt.datetime:

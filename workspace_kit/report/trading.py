@@ -21,7 +21,7 @@ from workspace_kit.report.blocks import (
 from workspace_kit.report.results import curves_of
 from workspace_kit.report.series import Floats
 from workspace_kit.report.shapes import cost_tile, histogram_tile
-from workspace_kit.report.story import Story
+from workspace_kit.report.story import Story, clock
 from workspace_kit.report.tracks import count_tile, exposure_chart, holdings_chart, turnover_tile
 from workspace_kit.schema import PERIODS
 
@@ -35,7 +35,7 @@ def exposure(story: Story) -> list[Block]:
     name = _main(story, every)
     if name is None:
         return []
-    activity = every.filter(pl.col("series") == name).sort("timestamp")
+    activity = every.filter(pl.col("series") == name).sort(clock(every))
     who = words.named(name)
     mean = activity.select(
         pl.col("long", "short").mean(), pl.col("symbols").mean(), pl.col("largest").max()
@@ -64,7 +64,7 @@ def exposure(story: Story) -> list[Block]:
             tile("symbols-held", count_tile(activity, story.periods), label=f"Symbols held by {who}."),
         ),
     )
-    return [Note(said), drawn, *_holdings(story, name, activity["timestamp"]), tiles, *_activity_table(story)]
+    return [Note(said), drawn, *_holdings(story, name, activity), tiles, *_activity_table(story)]
 
 
 def _main(story: Story, frame: pl.DataFrame) -> str | None:
@@ -73,15 +73,15 @@ def _main(story: Story, frame: pl.DataFrame) -> str | None:
     return next((name for name in story.order if name in told), None)
 
 
-def _holdings(story: Story, name: str, times: pl.Series) -> list[Block]:
+def _holdings(story: Story, name: str, activity: pl.DataFrame) -> list[Block]:
     rows = story.table("holdings").filter(pl.col("series") == name).drop_nulls()
     symbols = rows["symbol"].unique(maintain_order=True).to_list()
     if not symbols:
         return []
-    calendar = times.alias("timestamp").to_frame()
+    calendar = activity.select(clock(activity))
     shares = {symbol: _filled(rows.filter(pl.col("symbol") == symbol), calendar) for symbol in symbols}
     ranked = sorted(symbols, key=lambda symbol: (-float(np.abs(shares[symbol]).mean()), symbol))
-    instants = times.to_list()
+    instants = activity["timestamp"].to_list()
     return [
         chart(
             "holdings",
@@ -99,14 +99,15 @@ def _holdings(story: Story, name: str, times: pl.Series) -> list[Block]:
 
 def _filled(changes: pl.DataFrame, calendar: pl.DataFrame) -> Floats:
     """Return the share at every bar: that of the last change, zero before the first."""
-    known = changes.sort("timestamp", "share").unique("timestamp", keep="first", maintain_order=True)
-    joined = calendar.join_asof(known.select("timestamp", "share"), on="timestamp")
+    instant = clock(changes)
+    known = changes.sort(instant, "share").unique(instant, keep="first", maintain_order=True)
+    joined = calendar.join_asof(known.select(instant, "share"), on=instant)
     return joined["share"].fill_null(0.0).to_numpy()
 
 
 def _activity_table(story: Story) -> list[Block]:
-    """Return exposure, turnover and cost a year of every candidate."""
-    bars = story.periods_per_year or 1.0
+    """Return exposure, turnover and cost a year of every candidate; the last two need to know the year."""
+    bars = pl.lit(story.periods_per_year, dtype=pl.Float64)
     every = story.table("activity").drop_nulls()
     found = {
         name: row
@@ -124,7 +125,7 @@ def _activity_table(story: Story) -> list[Block]:
         (
             Cell(words.named(name)),
             *(Cell(words.percent(value), value) for value in found[name][:3]),
-            Cell(f"{words.number(found[name][3], decimals=2)}×", found[name][3]),
+            _multiple(found[name][3]),
             Cell(words.percent(found[name][4], decimals=2), found[name][4]),
         )
         for name in story.order
@@ -134,6 +135,10 @@ def _activity_table(story: Story) -> list[Block]:
     heads = (Head("Candidate", is_number=False), *(Head(title) for title in titles))
     caption = "Exposure, turnover (multiples of capital) and cost of every candidate over all periods."
     return [Grid("activity-table", caption, heads, (Rows("", rows),))]
+
+
+def _multiple(value: float | None) -> Cell:
+    return Cell(words.NOTHING if value is None else f"{words.number(value, decimals=2)}×", value)
 
 
 def costs(story: Story) -> list[Block]:

@@ -10,7 +10,7 @@ from workspace_kit.report import words
 from workspace_kit.report.blocks import Block, Cell, Grid, Head, Rows, Tiles, chart, tile
 from workspace_kit.report.crises import CRISES
 from workspace_kit.report.curves import ink_of, rolling_chart
-from workspace_kit.report.results import curves_of, days_said, legend_of, main_and_reference
+from workspace_kit.report.results import LACKING, curves_of, days_said, legend_of, main_and_reference
 from workspace_kit.report.series import (
     Floats,
     by_month,
@@ -19,6 +19,7 @@ from workspace_kit.report.series import (
     growth,
     is_monthly_or_finer,
     rolling_year,
+    starting_flat,
     values,
 )
 from workspace_kit.report.shapes import histogram_tile, quantiles_tile, years_chart
@@ -46,7 +47,8 @@ def calendar(story: Story) -> list[Block]:
     drawn = chart(
         "years",
         lambda width: years_chart({each: yearly[each] for each in shown}, inks, width=width),
-        caption=f"Return per calendar year, in percent; dashed, the mean of {words.named(name).lower()}.",
+        caption=f"Return per calendar year, in percent; dashed, the mean of {words.named(name).lower()}."
+        f" {LACKING}",
         label=f"Return per calendar year, {days_said(shown)}.",
         legend=legend_of(shown),
     )
@@ -68,7 +70,7 @@ def _months(name: str, main: pl.DataFrame, yearly: Mapping[int, float]) -> Grid:
     heads = (Head("Year", is_number=False), *(Head(month) for month in words.MONTHS), Head("Year"))
     return Grid(
         "months",
-        f"{words.named(name)}: return per month, in percent.",
+        f"{words.named(name)}: return per month, in percent. {LACKING}",
         heads,
         (Rows("", rows),),
         is_dense=True,
@@ -83,9 +85,8 @@ def _years(yearly: Mapping[str, Mapping[int, float]]) -> Grid:
         Head("Year", is_number=False),
         *(Head(words.short(words.named(name), most=24)) for name in yearly),
     )
-    return Grid(
-        "years-table", "Return per calendar year, in percent.", heads, (Rows("", rows),), is_folded=True
-    )
+    caption = f"Return per calendar year, in percent. {LACKING}"
+    return Grid("years-table", caption, heads, (Rows("", rows),), is_folded=True)
 
 
 def _scale(values: Iterable[float]) -> float:
@@ -110,10 +111,9 @@ def rolling(story: Story) -> list[Block]:
     if bars is None or bars < _SHORTEST_YEAR:
         return []
     series = curves_of(story)
+    against = starting_flat(series[BENCHMARK], story.periods) if BENCHMARK in series else None
     frames = {
-        name: rolling_year(
-            frame, series.get(BENCHMARK), periods_per_year=bars, risk_free_rate=story.risk_free_rate
-        )
+        name: rolling_year(frame, against, periods_per_year=bars, risk_free_rate=story.risk_free_rate)
         for name, frame in main_and_reference(series).items()
     }
     shown = {name: frame for name, frame in frames.items() if frame["volatility"].count()}
@@ -198,7 +198,10 @@ def crises(story: Story) -> list[Block]:
         }
         bars = inside[shown[0]].height
         if bars >= _FEWEST_IN_CRISIS:
-            earned = [float(np.append(1.0, growth(values(frame)))[-1] - 1.0) for frame in inside.values()]
+            earned = [
+                float(growth(values(frame))[-1] - 1.0) if frame.height >= bars else None
+                for frame in inside.values()
+            ]
             rows.append(
                 (
                     Cell(title),
@@ -217,6 +220,8 @@ def crises(story: Story) -> list[Block]:
     )
     caption = (
         "Return in known stretches of stress: bars that close after the first day named and by the last; a"
-        " stretch with fewer than two such bars is left out, one that outlasts the bars ends with them."
+        " stretch with fewer than two such bars is left out, one that outlasts the bars or begins before them"
+        " is cut to them. A series that lacks some of these bars has no number."
+        f" {LACKING}"
     )
     return [Grid("crises-table", caption, heads, (Rows("", tuple(rows)),))]
