@@ -506,3 +506,12 @@ def test_a_folder_where_a_file_lies_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="mkdir refused: File exists"):
         storage.make_folder(tmp_path / "f")
     assert everything(tmp_path) == {"f": b"mine"}
+
+
+def test_a_link_is_not_a_tree_to_remove(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "f").write_bytes(b"theirs")
+    (tmp_path / "link").symlink_to("theirs")
+    with pytest.raises(StorageError, match="list refused"):
+        storage.remove_tree(tmp_path / "link")
+    assert (tmp_path / "theirs" / "f").read_bytes() == b"theirs"

@@ -171,11 +171,22 @@ def remove(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder and everything in it; a link in it goes, what it points to stays."""
+    """Remove a folder and everything in it; a link in it goes, what it points to stays.
+
+    Raises
+    ------
+    StorageError
+        It is itself a link: nothing is removed.
+    """
     with _refusals("list", path):
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-    for entry in entries:
-        (remove_tree if entry.is_dir(follow_symlinks=False) else remove)(Path(entry.path))
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            with os.scandir(descriptor) as entries:
+                held = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        finally:
+            os.close(descriptor)
+    for name, is_folder in held:
+        (remove_tree if is_folder else remove)(path / name)
     _operate("rmdir", path, path.rmdir)
 
 

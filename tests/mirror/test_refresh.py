@@ -528,3 +528,14 @@ def test_parts_that_are_named_live_for_ever(filled: Root) -> None:
     filled.put("w1", "performance/trial_1.json", b"{}")
     parts = filled.refresh(now_ns=later() + 1000 * DAY_NS)
     assert all(path.exists() for table in STORED for path in parts.paths(table))
+
+
+def test_a_file_that_is_not_called_as_a_part_stays_however_old(filled: Root) -> None:
+    filled.refresh()
+    theirs = [filled.mirror / name for name in ("prices.parquet", f"a b-{'0' * 16}.parquet")]
+    for path in theirs:
+        path.write_bytes(b"theirs")
+        os.utime(path, (0, 0))
+    filled.put("w1", "performance/trial_1.json", b"{}")
+    filled.refresh()
+    assert all(path.exists() for path in theirs)

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from workspace_kit.schema import BOOKMARK, COUNT, FORMAT_VERSION, INVENTORY, MIR
 
 MANIFEST = "manifest.json"
 FILES = "files"
+PART = re.compile(r"[a-z_]+-[0-9a-f]{16}\.parquet")
 STORED = {**MIRRORED, FILES: INVENTORY}
 HOLDS = "holds"
 LEDGER = Table(
@@ -81,9 +83,12 @@ class Parts:
 
 
 def mirror_folder(root: Path) -> Path:
-    """Where the mirror of a results root lies: inside it, or in the user's cache where it is read-only."""
+    """Where the mirror of a results root lies: inside it, or in the user's cache where it is read-only.
+
+    A link in its place is not followed: parts that nobody names are removed, and there they may be another's.
+    """
     inside = root / ".workspace_kit"
-    if os.access(inside if inside.exists() else root, os.W_OK):
+    if not inside.is_symlink() and os.access(inside if inside.exists() else root, os.W_OK):
         return inside
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if not os.access(cache if cache.exists() else cache.parent, os.W_OK):

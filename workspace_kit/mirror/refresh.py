@@ -8,7 +8,7 @@ import polars as pl
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged
 from workspace_kit.mirror.changes import Changes, changes_in, ledger_of
-from workspace_kit.mirror.manifest import FILES, HOLDS, Parts, Segment, commit, empty, load, write_part
+from workspace_kit.mirror.manifest import FILES, HOLDS, PART, Parts, Segment, commit, empty, load, write_part
 from workspace_kit.mirror.segments import SignalParts
 from workspace_kit.mirror.tables import BITS, Gathered, rewrite
 from workspace_kit.schema import Batch
@@ -102,10 +102,14 @@ def _date_retired(known: Parts, parts: Parts, *, now_ns: int) -> None:
 
 def _remove_retired(parts: Parts, *, now_ns: int) -> None:
     """Remove parts that no manifest has named for a week: a catalog opened earlier may still read them."""
-    unnamed = {path.name for path in parts.folder.glob("*.parquet")} - _named(parts)
-    for path in (parts.folder / name for name in sorted(unnamed)):
+    for path in (parts.folder / name for name in sorted(_written(parts.folder) - _named(parts))):
         if now_ns / 1e9 - path.stat().st_mtime > RETIRED_AFTER_SECONDS:
             storage.remove(path)
+
+
+def _written(folder: Path) -> set[str]:
+    """Return the names of all parts there; what is called otherwise is not ours."""
+    return {path.name for path in folder.glob("*.parquet") if PART.fullmatch(path.name)}
 
 
 def _named(parts: Parts) -> set[str]:
