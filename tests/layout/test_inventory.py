@@ -268,3 +268,10 @@ def test_every_folder_of_the_description_is_listed(workspace: Workspace) -> None
     for folder in names.FOLDERS:
         put(workspace, f"{folder}/strange")
     assert set(listed(workspace)) == {f"{folder}/strange" for folder in names.FOLDERS}
+
+
+def test_names_that_no_kind_knows_are_told_apart_whatever_bytes_they_have(workspace: Workspace) -> None:
+    odd = (b"x\xff", b"x\\xff", b"x\\\xff", b"x\\\\xff")
+    for name in odd:
+        (workspace.path / "signals" / os.fsdecode(name)).write_bytes(b"")
+    assert inventory([workspace])["path"].n_unique() == len(set((workspace.path / "signals").iterdir())) == 4

@@ -539,3 +539,11 @@ def test_a_file_that_is_not_called_as_a_part_stays_however_old(filled: Root) -> 
     filled.put("w1", "performance/trial_1.json", b"{}")
     filled.refresh()
     assert all(path.exists() for path in theirs)
+
+
+def test_a_file_that_is_listed_twice_is_one_file(tmp_path: Path) -> None:
+    file = {"workspace": "w", "kind": "x", "key": "", "path": "p", "bytes": 1}
+    twice = INVENTORY.frame([file, {**file, "bytes": 2}])
+    for _ in range(3):
+        parts = refresh(twice, folder=tmp_path, workspaces=None, read=read_batches, now_ns=1, progress=quiet)
+        assert rows(parts, "files")["bytes"].to_list() == [1]

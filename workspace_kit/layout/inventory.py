@@ -159,9 +159,18 @@ def _files(place: str, folder: str) -> _Files:
 
 @functools.lru_cache(_MOST_NAMES)
 def _told(folder: str, name: str) -> tuple[str, str, str]:
-    """What a name says: the kind and key of its file, and the name in letters that can be shown."""
-    kind, key = names.classify(folder, name) or (None, ascii(name)[1:-1])
-    return kind.name if kind else names.UNKNOWN, key, _printable(name)
+    r"""What a name says: the kind and key of its file, and the name in letters that can be shown.
+
+    Bytes that are no letters are shown as ``\xff``, and where a name has these letters its own
+    backslashes are doubled: no two files are to share a path.
+    """
+    if found := names.classify(folder, name):
+        kind, key = found
+        return kind.name, key, name
+    shown = _printable(name)
+    if r"\x" in shown:
+        shown = _printable(name.replace("\\", r"\\"))
+    return names.UNKNOWN, ascii(name)[1:-1], shown
 
 
 def _printable(path: str) -> str:

@@ -35,7 +35,9 @@ def changes_in(
 ) -> Changes | None:
     """Compare an inventory of workspaces (null: of all) with a mirror; null where that is current."""
     ledger = known.files
-    listing = inventory.sort("workspace", maintain_order=True)
+    # A file system may tell a name twice while names come and go; joins by path would multiply the rows.
+    unique = inventory.unique("path", keep="first", maintain_order=True)
+    listing = unique.sort("workspace", maintain_order=True)
     is_looked_at = pl.lit(True) if workspaces is None else pl.col("workspace").is_in(workspaces)
     inside = ledger.filter(is_looked_at)
     if known.tables and listing.equals(inside.select(INVENTORY.names)):
