@@ -102,18 +102,18 @@ def _below(folder: str, parts: tuple[str, ...]) -> Iterator[tuple[str, os.stat_r
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder and not hidden; nothing where the folder has gone, or not come yet."""
+    """What is in a folder and not hidden; nothing where the folder is closed, has gone, or not come yet."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
 
 
 def _regular(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
         status = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     return status if stat.S_ISREG(status.st_mode) else None
 

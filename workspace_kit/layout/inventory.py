@@ -190,6 +190,8 @@ def _entries(folder: str) -> Entries | None:
     try:
         with os.scandir(descriptor) as entries:
             return _looked_at([entry for entry in entries if not _is_apart(entry, folder)])
+    except PermissionError:
+        return None
     finally:
         os.close(descriptor)
 
@@ -230,10 +232,10 @@ def _contexts(files: _Files, config: Path, context: str) -> list[str]:
 
 
 def _status(path: str | Path) -> os.stat_result | None:
-    """What the file system knows of a path, null where it has just gone."""
+    """What the file system knows of a path, null where it has just gone or its folder is closed."""
     try:
         return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
 
 
