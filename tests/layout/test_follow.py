@@ -244,3 +244,11 @@ def test_a_folder_that_may_not_be_entered_is_as_if_empty(tree: Path, monkeypatch
 
     monkeypatch.setattr(os, "scandir", scandir)
     assert names(tree, "**/*.json") == ["performance/trial_0.json"]
+
+
+def test_a_name_that_is_no_text_is_left_out_and_stops_no_other(tree: Path) -> None:
+    (tree / "a" / "b" / os.fsdecode(b"\xff.json")).write_text("x\n")
+    (tree / "a" / os.fsdecode(b"\xff")).mkdir()
+    (tree / "a" / os.fsdecode(b"\xff") / "e.json").write_text("x\n")
+    (tree / "a" / "b" / "ü.json").write_text("x\n")
+    assert names(tree, "a/**/*.json") == ["a/b/c.json", "a/b/ü.json"]
