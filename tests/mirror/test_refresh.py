@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -56,7 +57,7 @@ class Root:
         found = [each for each in workspaces(self.path) if not names or each.id in names]
         self.read = []
         return refresh(
-            inventory(found),
+            lambda: inventory(found),
             folder=folder or self.mirror,
             workspaces=names or None,
             read=self._read,
@@ -328,7 +329,7 @@ class Disk:
         file = {"workspace": "w", "kind": "signals", "key": "trial_0", "path": "p", "bytes": 1, "inode": 1}
         times = {"modified_ns": self.modified_ns, "changed_ns": self.changed_ns, "context": ""}
         refresh(
-            INVENTORY.frame([{**file, **times}]),
+            lambda: INVENTORY.frame([{**file, **times}]),
             folder=self.folder,
             workspaces=None,
             read=self._read,
@@ -379,7 +380,7 @@ def test_whatever_else_a_file_is_now_it_is_read_again(what: str, tmp_path: Path)
     }
     times = {"modified_ns": disk.modified_ns, "changed_ns": disk.changed_ns}
     parts = refresh(
-        INVENTORY.frame([{**file, **times, what: other}]),
+        lambda: INVENTORY.frame([{**file, **times, what: other}]),
         folder=tmp_path,
         workspaces=None,
         read=disk._read,
@@ -396,7 +397,7 @@ def test_progress_is_told_by_files_read_and_to_be_read(tmp_path: Path) -> None:
         [{"workspace": "w", "kind": "x", "key": "", "path": f"{number}"} for number in range(1100)]
     )
     refresh(
-        files,
+        lambda: files,
         folder=tmp_path,
         workspaces=None,
         read=read_batches,
@@ -486,8 +487,8 @@ from workspace_kit.mirror import refresh
 root = Path(sys.argv[1])
 sys.stdin.read()
 for _ in range(4):
-    refresh(inventory(workspaces(root)), folder=root / ".workspace_kit", workspaces=None, read=read_batches,
-            now_ns=time.time_ns(), progress=lambda done, total: None)
+    refresh(lambda: inventory(workspaces(root)), folder=root / ".workspace_kit", workspaces=None,
+            read=read_batches, now_ns=time.time_ns(), progress=lambda done, total: None)
 """
 
 
@@ -545,5 +546,21 @@ def test_a_file_that_is_listed_twice_is_one_file(tmp_path: Path) -> None:
     file = {"workspace": "w", "kind": "x", "key": "", "path": "p", "bytes": 1}
     twice = INVENTORY.frame([file, {**file, "bytes": 2}])
     for _ in range(3):
-        parts = refresh(twice, folder=tmp_path, workspaces=None, read=read_batches, now_ns=1, progress=quiet)
+        parts = refresh(
+            lambda: twice, folder=tmp_path, workspaces=None, read=read_batches, now_ns=1, progress=quiet
+        )
         assert rows(parts, "files")["bytes"].to_list() == [1]
+
+
+def test_files_are_listed_once_nobody_else_refreshes(filled: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = storage.locked
+
+    @contextmanager
+    def locked(path: Path) -> Iterator[None]:
+        with real(path):
+            filled.put("w1", "signals/trial_7.jsonl", signal(7))  # by another, who held the lock before
+            yield
+
+    monkeypatch.setattr(storage, "locked", locked)
+    parts = filled.refresh()
+    assert rows(parts, "signals").filter(pl.col("trial_id") == "trial_7").height == 1

@@ -65,7 +65,6 @@ def _settled(listing: pl.DataFrame, *, now_ns: int) -> pl.DataFrame:
 def _with_bookmarks(changed: pl.DataFrame) -> pl.DataFrame:
     may_have_grown = pl.all_horizontal(
         *(pl.col(name).eq_missing(pl.col(name + _KNOWN)) for name in _IDENTITY),
-        pl.col("bytes") >= pl.col("read_to"),
         pl.col("read_to") > 0,
     )
     marks = [name for name in BOOKMARK.names if name != "path"]

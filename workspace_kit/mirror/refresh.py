@@ -20,7 +20,7 @@ RETIRED_AFTER_SECONDS = 7 * 86_400
 
 
 def refresh(
-    inventory: pl.DataFrame,
+    listed: Callable[[], pl.DataFrame],
     *,
     folder: Path,
     workspaces: Collection[str] | None,
@@ -30,14 +30,14 @@ def refresh(
 ) -> Parts:
     """Return the mirror, current for an inventory.
 
-    ``inventory`` lists all files of ``workspaces`` (null: of the whole root, so that everything else is
-    gone) as they were at ``now_ns`` or later; ``read`` turns files into batches, given what it told of them
-    when they were read before; ``progress`` is told files read and files to read. One process refreshes at a
-    time.
+    ``listed`` is asked for the inventory, once nobody else refreshes: one from before would take the mirror
+    back. It lists all files of ``workspaces`` (null: of the whole root, so that everything else is gone) as
+    they are at ``now_ns`` or later. ``read`` turns files into batches, given what it told of them when they
+    were read before; ``progress`` is told files read and files to read. One process refreshes at a time.
     """
     storage.make_folder(folder)
     with storage.locked(folder / "refresh.lock"):
-        known = load(folder)
+        known, inventory = load(folder), listed()
         try:
             parts = _refreshed(known, inventory, workspaces, read=read, now_ns=now_ns, progress=progress)
         except FileDamaged:
