@@ -564,3 +564,24 @@ def test_files_are_listed_once_nobody_else_refreshes(filled: Root, monkeypatch: 
     monkeypatch.setattr(storage, "locked", locked)
     parts = filled.refresh()
     assert rows(parts, "signals").filter(pl.col("trial_id") == "trial_7").height == 1
+
+
+@pytest.mark.parametrize("harm", ["torn manifest", "flipped part"])
+def test_parts_of_a_mirror_that_cannot_be_read_live_a_week_from_then_on(harm: str, filled: Root) -> None:
+    parts = filled.refresh()
+    old = parts.paths("performance")[0]
+    for path in filled.mirror.glob("*.parquet"):
+        os.utime(path, (0, 0))
+    if harm == "torn manifest":
+        (filled.mirror / "manifest.json").write_bytes(b"{")
+    else:
+        signals = parts.paths("signals")[-1]
+        signals.write_bytes(signals.read_bytes()[:-1] + b"x")
+    filled.put("w1", "performance/trial_1.json", b"{}")
+    filled.put("w1", "signals/trial_0.jsonl", signal(7))
+    now = later()
+    filled.refresh(now_ns=now)
+    assert old.exists()
+    filled.put("w1", "performance/trial_1.json", b"{ }")
+    filled.refresh(now_ns=now + 8 * DAY_NS)
+    assert not old.exists()

@@ -75,6 +75,11 @@ class Parts:
         named = [self.tables[table], *(self._signals(workspaces) if table == "signals" else ())]
         return [self.folder / name for name in named]
 
+    @property
+    def names(self) -> set[str]:
+        """Names of all its files."""
+        return {*self.tables.values(), *self._signals(None)}
+
     def _signals(self, workspaces: Collection[str] | None) -> Iterator[str]:
         for segment in self.signals:
             if workspaces is None or not set(workspaces).isdisjoint(segment.workspaces):

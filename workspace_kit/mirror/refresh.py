@@ -95,14 +95,18 @@ def _holds_signals() -> pl.Expr:
 
 
 def _date_retired(known: Parts, parts: Parts, *, now_ns: int) -> None:
-    """Let the week of a part that is no longer named begin now, not when it was written."""
-    for name in sorted(_named(known) - _named(parts)):
+    """Let the week of a part that is no longer named begin now, not when it was written.
+
+    Where nothing is known, a manifest that could not be read may have named any.
+    """
+    before = known.names or _written(known.folder)
+    for name in sorted(before - parts.names):
         storage.touch(known.folder / name, at_ns=now_ns)
 
 
 def _remove_retired(parts: Parts, *, now_ns: int) -> None:
     """Remove parts that no manifest has named for a week: a catalog opened earlier may still read them."""
-    for path in (parts.folder / name for name in sorted(_written(parts.folder) - _named(parts))):
+    for path in (parts.folder / name for name in sorted(_written(parts.folder) - parts.names)):
         if now_ns / 1e9 - path.stat().st_mtime > RETIRED_AFTER_SECONDS:
             storage.remove(path)
 
@@ -110,7 +114,3 @@ def _remove_retired(parts: Parts, *, now_ns: int) -> None:
 def _written(folder: Path) -> set[str]:
     """Return the names of all parts there; what is called otherwise is not ours."""
     return {path.name for path in folder.glob("*.parquet") if PART.fullmatch(path.name)}
-
-
-def _named(parts: Parts) -> set[str]:
-    return {path.name for table in parts.tables for path in parts.paths(table)}
