@@ -69,6 +69,26 @@ def make_folder(path: Path) -> None:
         _operate("mkdir", path, lambda: path.mkdir(parents=True, exist_ok=True))
 
 
+def make_own_folder(path: Path) -> None:
+    """Make a folder that nobody else may enter, in one where all may write.
+
+    Raises
+    ------
+    StorageError
+        What is there may be another's: a link, no folder, another user's, or open to others.
+    """
+    _operate("mkdir", path, lambda: path.mkdir(mode=0o700, exist_ok=True))
+    with _refusals("mkdir", path):
+        status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise StorageError(
+            str(path),
+            found="what others may have made or may write",
+            expected="a folder of yours alone",
+            remedy="remove it, or set XDG_CACHE_HOME to a folder that you may write",
+        )
+
+
 def replace(path: Path, data: bytes, *, sync: bool) -> None:
     """Put a whole document at ``path``: readers see the old bytes or the new ones, never a mixture.
 

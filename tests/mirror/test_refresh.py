@@ -464,8 +464,9 @@ def test_killed_before_any_operation_the_next_refresh_makes_it_good(filled: Root
     with storage.watch_operations(lambda operation, path: seen.append(operation)):
         whole = filled.refresh()
     for step in range(len(seen)):
-        shutil.rmtree(filled.mirror)
-        shutil.copytree(before, filled.mirror)
+        for path in filled.mirror.iterdir():
+            path.unlink()
+        shutil.copytree(before, filled.mirror, dirs_exist_ok=True)
         left = iter(range(step))
 
         def watcher(operation: str, path: Path, left: Iterator[int] = left) -> None:

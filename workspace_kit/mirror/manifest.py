@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -91,15 +91,22 @@ def mirror_folder(root: Path) -> Path:
     """Where the mirror of a results root lies: inside it, or in the user's cache where it is read-only.
 
     A link in its place is not followed: parts that nobody names are removed, and there they may be another's.
+
+    Raises
+    ------
+    StorageError
+        Neither may be written, and what lies in its place where all users may write is not this user's.
     """
     inside = root / ".workspace_kit"
     if not inside.is_symlink() and os.access(inside if inside.exists() else root, os.W_OK):
         return inside
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    own = cache / "workspace_kit"
     if not os.access(cache if cache.exists() else cache.parent, os.W_OK):
-        cache = Path(tempfile.gettempdir())
+        own = Path(tempfile.gettempdir()) / f"workspace_kit-{os.getuid()}"
+        storage.make_own_folder(own)
     digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
-    return cache / "workspace_kit" / digest
+    return own / digest
 
 
 def empty(folder: Path) -> Parts:
@@ -108,16 +115,15 @@ def empty(folder: Path) -> Parts:
 
 
 def load(folder: Path) -> Parts:
-    """Return the mirror as last committed; an absent, damaged or older one is empty."""
+    """Return the mirror as last committed here; an absent, damaged, older or copied one is empty."""
     try:
         told = json.loads((folder / MANIFEST).read_bytes())
         content = told["content"]
-        if told["digest"] == _seal(content) and content["rules"] == _rules():
-            files = read_part(folder, content["tables"][FILES])
+        if told["digest"] == _seal(content) and content["rules"] == _rules() and content["at"] == _at(folder):
             segments = tuple(_segment(each) for each in content["signals"])
-            parts = Parts(folder, files, content["tables"], segments)
-            if _sizes(parts) == content["bytes"]:
-                return parts
+            parts = Parts(folder, LEDGER.empty(), content["tables"], segments)
+            if all(map(PART.fullmatch, parts.names)) and _sizes(parts) == content["bytes"]:
+                return replace(parts, files=read_part(folder, parts.tables[FILES]))
     except (OSError, LookupError, ValueError, TypeError, RecursionError, FileDamaged):
         pass
     return empty(folder)
@@ -127,6 +133,7 @@ def commit(parts: Parts) -> None:
     """Make these parts the mirror."""
     content = {
         "rules": _rules(),
+        "at": _at(parts.folder),
         "tables": dict(parts.tables),
         "signals": [asdict(segment) for segment in parts.signals],
         "bytes": _sizes(parts),
@@ -178,6 +185,12 @@ def _segment(told: Mapping[str, Any]) -> Segment:
 
 def _sizes(parts: Parts) -> dict[str, int]:
     return {path.name: path.stat().st_size for table in STORED for path in parts.paths(table)}
+
+
+def _at(folder: Path) -> list[int]:
+    """Identity of the folder itself: a mirror that came from elsewhere tells nothing of the files here."""
+    status = folder.stat()
+    return [status.st_dev, status.st_ino]
 
 
 def _rules() -> str:
