@@ -130,8 +130,7 @@ class Batch(NamedTuple):
     """What reading some files gave.
 
     ``tables`` holds every table of `MIRRORED`, each row with its ``origin``, a signal with its ``line``;
-    ``read`` has a row for each file now read to its end: `BOOKMARK` and ``begun_at``, the byte from which it
-    was read.
+    ``read`` has a row of `READ` for each file.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -467,6 +466,16 @@ BOOKMARK = Table(
         Column("close_time", TEXT, "when a date in it closes"),
         Column("digest", TEXT, "sha256 of its first and last whole bytes"),
         Column("checksum", COUNT, "CRC-32 of all its whole lines"),
+    ),
+)
+
+READ = Table(
+    "read",
+    "file, how far it is read now",
+    (
+        *BOOKMARK.columns,
+        Column("begun_at", COUNT, "the byte from which it was read"),
+        Column("is_unread", FLAG, "whether nothing was read of it for a reason that may pass"),
     ),
 )
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -324,9 +325,18 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder, self.count = folder, 0
         self.modified_ns = self.changed_ns = 100 * 10**9
+        self.path = folder / "p"
+        self.path.write_bytes(b"x")
 
     def look(self, *, seconds_later: float) -> None:
-        file = {"workspace": "w", "kind": "signals", "key": "trial_0", "path": "p", "bytes": 1, "inode": 1}
+        file = {
+            "workspace": "w",
+            "kind": "signals",
+            "key": "trial_0",
+            "path": str(self.path),
+            "bytes": 1,
+            "inode": 1,
+        }
         times = {"modified_ns": self.modified_ns, "changed_ns": self.changed_ns, "context": ""}
         refresh(
             lambda: INVENTORY.frame([{**file, **times}]),
@@ -373,7 +383,7 @@ def test_whatever_else_a_file_is_now_it_is_read_again(what: str, tmp_path: Path)
         "workspace": "w",
         "kind": "signals",
         "key": "trial_0",
-        "path": "p",
+        "path": str(disk.path),
         "bytes": 1,
         "inode": 1,
         "context": "",
@@ -586,3 +596,27 @@ def test_parts_of_a_mirror_that_cannot_be_read_live_a_week_from_then_on(harm: st
     filled.put("w1", "performance/trial_1.json", b"{ }")
     filled.refresh(now_ns=now + 8 * DAY_NS)
     assert not old.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE])
+def test_a_file_that_could_not_be_opened_for_a_while_is_read_once_it_can_be(
+    number: int, filled: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: str, flags: int, *more: int, **named: int) -> int:
+        if str(path).endswith(("w1/signals/trial_0.jsonl", "w1/performance/trial_0.json")):
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for _ in range(2):
+        parts = filled.refresh()
+        assert set(rows(parts, "faults").filter(pl.col("line").is_null())["reason"]) == {os.strerror(number)}
+    assert len(filled.read) == 2
+    monkeypatch.setattr(os, "open", real)
+    parts = filled.refresh()
+    assert rows(parts, "faults")["line"].null_count() == 0
+    assert filled.is_as_built_from_nothing(parts)
+    filled.refresh()
+    assert filled.read == []

@@ -74,8 +74,13 @@ def _with_bookmarks(changed: pl.DataFrame) -> pl.DataFrame:
 
 
 def ledger_of(changes: Changes, read: pl.DataFrame) -> pl.DataFrame:
-    """Return the new ledger: ``read`` are the bookmarks of files read, and what they hold."""
-    rows = changes.listed.join(read, on="path", how="inner").select(LEDGER.names)
+    """Return the new ledger: ``read`` are the bookmarks of files read, and what they hold.
+
+    What could not be read for a reason that may pass is remembered as it never is, to be read at each look.
+    """
+    changed = pl.when("is_unread").then(-1).otherwise("changed_ns").alias("changed_ns")
+    both = changes.listed.join(read, on="path", how="inner")
+    rows = both.with_columns(changed).select(LEDGER.names)
     paths = changes.listed.select("path")
     inside = paths.join(pl.concat([changes.same, rows]), on="path", how="left", maintain_order="left")
     return pl.concat([changes.elsewhere, inside.select(LEDGER.names)]).sort("workspace", maintain_order=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from workspace_kit.mirror.manifest import HOLDS, Parts, read_part, write_part
-from workspace_kit.schema import BOOKMARK, COUNT, LINE, MIRRORED, ORIGIN, TEXT, Batch, natural_order
+from workspace_kit.schema import COUNT, LINE, MIRRORED, ORIGIN, READ, TEXT, Batch, natural_order
 
 BITS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(MIRRORED)}
 _FAULTS, _SIGNALS = "faults", "signals"
@@ -15,7 +15,6 @@ _EMPTY = {
     name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT, **({LINE: COUNT} if name == _SIGNALS else {})})
     for name, table in MIRRORED.items()
 }
-_READ = {**BOOKMARK.types, "begun_at": COUNT}
 
 
 class Gathered:
@@ -41,7 +40,7 @@ class Gathered:
 
     def read(self, known: pl.DataFrame) -> pl.DataFrame:
         """Return bookmarks with ``begun_at`` and what each file holds; ``known`` is the ledger before."""
-        read = pl.concat([pl.DataFrame(schema=_READ), *self._read])
+        read = pl.concat([READ.empty(), *self._read])
         faults = self.rows(_FAULTS).join(read, left_on=ORIGIN, right_on="path", how="left")
         is_torn = (pl.col("byte_offset") >= pl.col("read_to")).fill_null(False)
         held = pl.concat([*self._held, _held(faults.filter(~is_torn), BITS[_FAULTS])]).unique()
