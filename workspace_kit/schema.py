@@ -453,6 +453,11 @@ INVENTORY = Table(
     ),
 )
 
+NO_ROWS: Mapping[str, pl.DataFrame] = {
+    name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT, **({LINE: COUNT} if name == "signals" else {})})
+    for name, table in MIRRORED.items()
+}
+
 BOOKMARK = Table(
     "bookmark",
     "file, how far it was read; all null but the path where it has to be read from its beginning",

@@ -30,6 +30,8 @@ TEMPORARY_SUFFIX = ".tmp"
 MOST_KEPT = 128
 # Writing one file takes far less; a process number seen from another machine is no proof of death.
 LEFT_OVER_SECONDS = 60
+# A file that changed this shortly before it was looked at may change again within the same clock tick.
+RACY_NS = 2_000_000_000
 
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}" + re.escape(TEMPORARY_SUFFIX))
 _APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW

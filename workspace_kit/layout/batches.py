@@ -11,19 +11,24 @@ import polars as pl
 
 from workspace_kit.errors import WorkspaceKitError
 from workspace_kit.layout import names
-from workspace_kit.layout.reader import SIGNAL_KINDS, may_pass, opened, read_at, read_rows, zone_of
+from workspace_kit.layout.reader import (
+    HEAD,
+    SIGNAL_KINDS,
+    WINDOW,
+    may_pass,
+    opened,
+    read_at,
+    read_rows,
+    zone_of,
+)
 from workspace_kit.layout.signals import Piece, Place, read_pieces
 from workspace_kit.layout.zones import UTC, Zone
-from workspace_kit.schema import BOOKMARK, COUNT, LINE, MIRRORED, ORIGIN, READ, TEXT, Batch, natural_order
+from workspace_kit.schema import BOOKMARK, NO_ROWS, ORIGIN, READ, TEXT, Batch, natural_order
 
 SLICE = 16 << 20
 MOST_FILES = 4096
 MOST_DOCUMENTS = 512
-_HEAD, _LAST, _BLOCK = 4 << 10, 64 << 10, 1 << 20
-_EMPTY = {
-    name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT, **({LINE: COUNT} if name == "signals" else {})})
-    for name, table in MIRRORED.items()
-}
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def read_batches(files: pl.DataFrame) -> Iterator[Batch]:
     for start in range(0, documents.height, MOST_DOCUMENTS):
         some = documents.slice(start, MOST_DOCUMENTS)
         unread = set[str]()
-        tables = {**read_rows(some, unread=unread.add), "signals": _EMPTY["signals"]}
+        tables = {**read_rows(some, unread=unread.add), "signals": NO_ROWS["signals"]}
         yield Batch(tables, _unmarked(some["path"], unread))
     yield from _signal_batches(_in_order(files.filter(is_signals)))
 
@@ -129,7 +134,7 @@ class _Waiting:
         ]
         self._slices, self._bytes, self.place = [], 0, places[-1]
         yield Batch(
-            {**_EMPTY, "signals": rows, "faults": faults},
+            {**NO_ROWS, "signals": rows, "faults": faults},
             pl.DataFrame(marks, schema=READ.types, orient="row"),
         )
 
@@ -177,8 +182,8 @@ def _checksum(descriptor: int, length: int) -> int:
 
 
 def _digest(descriptor: int, read_to: int) -> str:
-    last = max(0, read_to - _LAST)
-    digest = hashlib.sha256(read_at(descriptor, min(_HEAD, read_to), 0))
+    last = max(0, read_to - WINDOW)
+    digest = hashlib.sha256(read_at(descriptor, min(HEAD, read_to), 0))
     digest.update(read_at(descriptor, read_to - last, last))
     return digest.hexdigest()
 
@@ -212,8 +217,10 @@ def _next(descriptor: int, position: int, size: int) -> tuple[bytes, bool]:
 
 def _unread(file: _Signals, error: WorkspaceKitError) -> Batch:
     fault = {"workspace": file.workspace, "path": file.path, "reason": error.found, ORIGIN: file.path}
-    faults = pl.DataFrame([{**fault, "excerpt": ""}], schema=_EMPTY["faults"].schema)
-    return Batch({**_EMPTY, "faults": faults}, _unmarked([file.path], [file.path] if may_pass(error) else ()))
+    faults = pl.DataFrame([{**fault, "excerpt": ""}], schema=NO_ROWS["faults"].schema)
+    return Batch(
+        {**NO_ROWS, "faults": faults}, _unmarked([file.path], [file.path] if may_pass(error) else ())
+    )
 
 
 def _unmarked(paths: Iterable[str], unread: Collection[str]) -> pl.DataFrame:

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import msgspec
 
 from workspace_kit.errors import FileDamaged, NameInvalid
-from workspace_kit.layout.digests import RACY_NS
-from workspace_kit.layout.reader import opened, read_at, sha256_of
+from workspace_kit.layout.reader import HEAD, WINDOW, opened, read_at, sha256_of
+from workspace_kit.storage import RACY_NS
 
-HEAD, WINDOW, SLICE = 4 << 10, 64 << 10, 64 << 20
+SLICE = 64 << 20
 Identity = tuple[int, int, int, int]
 
 

@@ -25,6 +25,8 @@ from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import MIRRORED, ORIGIN, TABLES, TEXT, Reading, Table
 
 MAX_DOCUMENT = 64 << 20
+# What a file that only grows is known again by: its first bytes, and the last of those read of it.
+HEAD, WINDOW = 4 << 10, 64 << 10
 _PIECE = 1 << 18
 T = TypeVar("T")
 _PERFORMANCE_KINDS = (names.TRIAL.name, names.ENSEMBLE.name)

@@ -7,9 +7,8 @@ import polars as pl
 
 from workspace_kit.mirror.manifest import LEDGER, Parts
 from workspace_kit.schema import BOOKMARK, INVENTORY
+from workspace_kit.storage import RACY_NS
 
-# A file that changed this shortly before it was listed may change again within the same clock tick.
-RACY_NS = 2_000_000_000
 _KNOWN = "_known"
 # A file that differs in one of these is another file, or is to be read in another way.
 _IDENTITY = ("workspace", "kind", "key", "inode", "context")
