@@ -1,7 +1,8 @@
 """What the mirror holds: one row per file, and the Parquet parts that all rows lie in.
 
 Replacing the manifest is the only commit point: parts that it does not name do not exist. It is sealed by
-its own digest, and the name of a part tells the digest of the part's bytes: nothing damaged is ever parsed.
+its own digest, and the name of a part tells the digest of the part's bytes: what a refresh carries on is
+checked whole before it is parsed. DuckDB is given parts by path once their sizes are right, no more.
 """
 
 import hashlib
