@@ -524,3 +524,32 @@ def test_a_folder_where_a_file_lies_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="mkdir refused: File exists"):
         storage.make_folder(tmp_path / "f")
     assert everything(tmp_path) == {"f": b"mine"}
+
+
+def test_a_link_is_not_a_tree_to_remove(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "f").write_bytes(b"theirs")
+    (tmp_path / "link").symlink_to("theirs")
+    with pytest.raises(StorageError, match="list refused"):
+        storage.remove_tree(tmp_path / "link")
+    assert (tmp_path / "theirs" / "f").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("there", ["nothing", "own", "open", "link", "file"])
+def test_a_folder_of_ones_own_is_not_taken_from_others(there: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine"
+    if there in {"own", "open"}:
+        path.mkdir(mode=0o700)
+    if there == "open":
+        path.chmod(0o770)
+    if there == "link":
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        path.symlink_to("theirs")
+    if there == "file":
+        path.write_bytes(b"")
+    if there in {"nothing", "own"}:
+        storage.make_own_folder(path)
+        assert path.stat().st_mode & 0o777 == 0o700
+    else:
+        with pytest.raises(StorageError):
+            storage.make_own_folder(path)

@@ -118,7 +118,7 @@ def everything_that_changes_the_disk(root: Path) -> None:
     for day in (0, 1, 10):
         SignalWriter(workspace.path).write_signals(2, signals, strategy="m")
         refresh(
-            inventory(workspaces(root)),
+            lambda: inventory(workspaces(root)),
             folder=mirror_folder(root),
             workspaces=None,
             read=read_batches,

@@ -130,8 +130,7 @@ class Batch(NamedTuple):
     """What reading some files gave.
 
     ``tables`` holds every table of `MIRRORED`, each row with its ``origin``, a signal with its ``line``;
-    ``read`` has a row for each file now read to its end: `BOOKMARK` and ``begun_at``, the byte from which it
-    was read.
+    ``read`` has a row of `READ` for each file.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -454,6 +453,11 @@ INVENTORY = Table(
     ),
 )
 
+NO_ROWS: Mapping[str, pl.DataFrame] = {
+    name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT, **({LINE: COUNT} if name == "signals" else {})})
+    for name, table in MIRRORED.items()
+}
+
 BOOKMARK = Table(
     "bookmark",
     "file, how far it was read; all null but the path where it has to be read from its beginning",
@@ -467,6 +471,16 @@ BOOKMARK = Table(
         Column("close_time", TEXT, "when a date in it closes"),
         Column("digest", TEXT, "sha256 of its first and last whole bytes"),
         Column("checksum", COUNT, "CRC-32 of all its whole lines"),
+    ),
+)
+
+READ = Table(
+    "read",
+    "file, how far it is read now",
+    (
+        *BOOKMARK.columns,
+        Column("begun_at", COUNT, "the byte from which it was read"),
+        Column("is_unread", FLAG, "whether nothing was read of it for a reason that may pass"),
     ),
 )
 

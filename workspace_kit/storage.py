@@ -30,6 +30,8 @@ TEMPORARY_SUFFIX = ".tmp"
 MOST_KEPT = 128
 # Writing one file takes far less; a process number seen from another machine is no proof of death.
 LEFT_OVER_SECONDS = 60
+# A file that changed this shortly before it was looked at may change again within the same clock tick.
+RACY_NS = 2_000_000_000
 
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}" + re.escape(TEMPORARY_SUFFIX))
 _APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
@@ -67,6 +69,26 @@ def make_folder(path: Path) -> None:
         is_there = path.is_dir()
     if not is_there:
         _operate("mkdir", path, lambda: path.mkdir(parents=True, exist_ok=True))
+
+
+def make_own_folder(path: Path) -> None:
+    """Make a folder that nobody else may enter, in one where all may write.
+
+    Raises
+    ------
+    StorageError
+        What is there may be another's: a link, no folder, another user's, or open to others.
+    """
+    _operate("mkdir", path, lambda: path.mkdir(mode=0o700, exist_ok=True))
+    with _refusals("mkdir", path):
+        status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise StorageError(
+            str(path),
+            found="what others may have made or may write",
+            expected="a folder of yours alone",
+            remedy="remove it, or set XDG_CACHE_HOME to a folder that you may write",
+        )
 
 
 def replace(path: Path, data: bytes, *, sync: bool) -> None:
@@ -177,11 +199,22 @@ def remove(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder and everything in it; a link in it goes, what it points to stays."""
+    """Remove a folder and everything in it; a link in it goes, what it points to stays.
+
+    Raises
+    ------
+    StorageError
+        It is itself a link: nothing is removed.
+    """
     with _refusals("list", path):
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-    for entry in entries:
-        (remove_tree if entry.is_dir(follow_symlinks=False) else remove)(Path(entry.path))
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            with os.scandir(descriptor) as entries:
+                held = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        finally:
+            os.close(descriptor)
+    for name, is_folder in held:
+        (remove_tree if is_folder else remove)(path / name)
     _operate("rmdir", path, path.rmdir)
 
 

@@ -10,19 +10,25 @@ with standing as (
         trial_id,
         symbol,
         timestamp,
+        action,
         last_value(case when action <> 'HOLD' then action end ignore nulls) over (
             partition by workspace, trial_id, symbol
-            order by timestamp
+            order by timestamp, action, strength
             rows between unbounded preceding and current row
         ) as side,
-        lead(timestamp) over (partition by workspace, trial_id, symbol order by timestamp) as until
+        strength,
+        lead(timestamp) over (
+            partition by workspace, trial_id, symbol order by timestamp, action, strength
+        ) as until
     from signals
 ),
 
 turned as (
     select
         *,
-        lag(side) over (partition by workspace, trial_id, symbol order by timestamp) as before,
+        lag(side) over (
+            partition by workspace, trial_id, symbol order by timestamp, action, strength
+        ) as before,
         date_diff('second', timestamp, until) as seconds
     from standing
 )

@@ -1,12 +1,14 @@
 -- name: recent_changes
 -- answers: What was written since an instant, or in the day before the last change?
--- grain: one row per workspace and kind of file with changes since; those of workspaces last changed first
+-- grain: one row per workspace and kind of file with changes since; those of workspaces last changed first;
+--     an instant without an offset is in UTC
 -- columns: workspace, kind, changed, of_files, bytes, first_change, last_change
 -- parameters: since VARCHAR = null
 with dated as (
     select
         *,
-        coalesce(cast($since as timestamp), max(modified_at) over () - interval 1 day) as threshold
+        -- By way of an instant: cast straight to a timestamp, DuckDB would drop the offset.
+        coalesce(cast($since as timestamptz) at time zone 'UTC', max(modified_at) over () - interval 1 day) as threshold
     from files
 ),
 

@@ -8,8 +8,13 @@ with held as (
         workspace,
         count(*) filter (where kind = 'trial') as trials,
         cast(sum(bytes) as bigint) as bytes,
-        -- An archive stands for itself; a workspace is the folder above the folder of each file.
-        regexp_replace(min(path), case when min(kind) = 'archive' then '$^' else '/[^/]*/[^/]*$' end, '') as path
+        -- An archive stands for itself; a workspace is the folder above the folder of each file. What is
+        -- unknown may be such a folder itself, where that is a link.
+        regexp_replace(
+            coalesce(min(path) filter (where kind <> 'unknown'), min(path)),
+            case when min(kind) = 'archive' then '$^' else '/[^/]*/[^/]*$' end,
+            ''
+        ) as path
     from mirror.files
     group by workspace
 ),

@@ -485,7 +485,7 @@ def _seen(root: Path, sync: bool) -> None:
 
 def _refresh(root: Path, _sync: bool) -> None:
     refresh(
-        inventory(workspaces(root)),
+        lambda: inventory(workspaces(root)),
         folder=mirror_folder(root),
         workspaces=None,
         read=read_batches,

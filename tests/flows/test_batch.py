@@ -9,7 +9,7 @@ from tests.flows.foreign import write_foreign
 from workspace_kit import flows
 from workspace_kit.flows import batch
 from workspace_kit.flows.batch import write_reports
-from workspace_kit.layout.digests import RACY_NS
+from workspace_kit.storage import RACY_NS
 
 
 def at_once(function, items, *, shared, workers, lost):

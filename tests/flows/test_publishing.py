@@ -1,5 +1,7 @@
 """Publishing beside readers and writers: whole, current, and never over somebody's own file."""
 
+import os
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -70,3 +72,24 @@ def test_where_the_disk_refuses_the_old_catalog_stays(root: Path, tmp_path: Path
 def test_a_root_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no such folder"):
         publish_catalog(tmp_path / "c.duckdb", tmp_path / "nowhere")
+
+
+def test_a_link_in_the_mirrors_place_or_below_it_has_nobodys_files_removed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    theirs = tmp_path / "theirs"
+    (theirs / "publishing").mkdir(parents=True)
+    kept = [theirs / "prices.parquet", theirs / f"prices-{'0' * 16}.parquet", theirs / "publishing" / "f"]
+    for path in kept:
+        path.write_bytes(b"theirs")
+        os.utime(path, (0, 0))
+    shutil.rmtree(root / ".workspace_kit", ignore_errors=True)
+    (root / ".workspace_kit").symlink_to(theirs)
+    publish_catalog(tmp_path / "c.duckdb", root)
+    (root / ".workspace_kit").unlink()
+    publish_catalog(tmp_path / "c.duckdb", root)
+    (root / ".workspace_kit" / "publishing").symlink_to(theirs / "publishing")
+    with pytest.raises(StorageError):
+        publish_catalog(tmp_path / "c.duckdb", root)
+    assert all(path.read_bytes() == b"theirs" for path in kept)

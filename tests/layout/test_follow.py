@@ -1,5 +1,6 @@
 """What is new of a file is told once, whatever its writer does meanwhile."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -231,3 +232,23 @@ def test_a_document_is_told_when_its_bytes_are_others_and_only_then(path: Path) 
     anew(path, b"[]")
     given, seen = told(seen)
     assert (given, seen.generation) == (path, 1)
+
+
+def test_a_folder_that_may_not_be_entered_is_as_if_empty(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(folder: str) -> object:
+        if Path(folder).name == "a":
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert names(tree, "**/*.json") == ["performance/trial_0.json"]
+
+
+def test_a_name_that_is_no_text_is_left_out_and_stops_no_other(tree: Path) -> None:
+    (tree / "a" / "b" / os.fsdecode(b"\xff.json")).write_text("x\n")
+    (tree / "a" / os.fsdecode(b"\xff")).mkdir()
+    (tree / "a" / os.fsdecode(b"\xff") / "e.json").write_text("x\n")
+    (tree / "a" / "b" / "ü.json").write_text("x\n")
+    assert names(tree, "a/**/*.json") == ["a/b/c.json", "a/b/ü.json"]

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -268,3 +269,38 @@ def test_every_folder_of_the_description_is_listed(workspace: Workspace) -> None
     for folder in names.FOLDERS:
         put(workspace, f"{folder}/strange")
     assert set(listed(workspace)) == {f"{folder}/strange" for folder in names.FOLDERS}
+
+
+def test_names_that_no_kind_knows_are_told_apart_whatever_bytes_they_have(workspace: Workspace) -> None:
+    odd = (b"x\xff", b"x\\xff", b"x\\\xff", b"x\\\\xff")
+    for name in odd:
+        (workspace.path / "signals" / os.fsdecode(name)).write_bytes(b"")
+    assert inventory([workspace])["path"].n_unique() == len(set((workspace.path / "signals").iterdir())) == 4
+
+
+def test_a_folder_that_may_be_listed_but_not_entered_stands_for_itself(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(workspace, "signals/trial_0.jsonl")
+
+    def refuse(name: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", name)
+
+    watch_looks(monkeypatch, refuse)
+    rows = inventory([workspace]).select("kind", "path").rows()
+    assert rows == [("unknown", str(workspace.path / "signals"))]
+
+
+def test_a_configuration_that_may_not_be_looked_at_ends_no_listing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(workspace, "signals/trial_0.jsonl")
+    real = os.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        if Path(path).name == "config.yaml":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    assert listed(workspace) == {"signals/trial_0.jsonl": "signals"}

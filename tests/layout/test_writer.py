@@ -131,6 +131,9 @@ def test_a_signal_written_the_short_way_is_written_as_the_long_way_would(
     line = plain_line(signal, is_utc=is_utc)
     if line is not None:
         with tempfile.TemporaryDirectory() as folder:
+            zone = "UTC" if is_utc else "America/New_York"
+            (Path(folder) / "metadata").mkdir()
+            (Path(folder) / "metadata" / "config.yaml").write_text(f"data: {{timezone: {zone}}}\n")
             SignalWriter(Path(folder)).write_signal(0, {**signal, "more": 1})
             [long_way] = (Path(folder) / "signals" / "trial_0.jsonl").read_bytes().splitlines(keepends=True)
         assert line == long_way.replace(b',"more":1', b"")
@@ -355,3 +358,17 @@ def test_a_log_that_is_none_is_refused_and_left_as_it_is(workspace: Workspace) -
     with pytest.raises(FileDamaged):
         log_event(workspace, at=NOW, phase="phase_1", event="x", trial_id=None, detail="")
     assert path.read_bytes() == b'{"mine": 1}'
+
+
+def test_a_moment_without_an_offset_lies_in_the_zone_of_the_workspace_as_its_text_does(
+    workspace: Workspace,
+) -> None:
+    (workspace.path / "metadata" / "config.yaml").write_text("data: {timezone: America/New_York}\n")
+    writer = SignalWriter(workspace.path)
+    for written in (NOW, NOW.isoformat(), NOW.replace(microsecond=5), dt.datetime(2024, 7, 1, 9, 30)):
+        writer.write_signal(0, {**SIGNAL, "timestamp": written})
+    told = signals_of(workspace, ["trial_0"], kind=names.SIGNALS).rows["timestamp"].to_list()
+    east = NOW + dt.timedelta(hours=5)
+    assert told == [east, east, east.replace(microsecond=5), dt.datetime(2024, 7, 1, 13, 30)]
+    with pytest.raises(SchemaMismatch, match="found the time '2021-03-14T02:30:00'"):
+        writer.write_signal(0, {**SIGNAL, "timestamp": dt.datetime(2021, 3, 14, 2, 30)})

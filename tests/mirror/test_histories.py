@@ -62,7 +62,7 @@ class Root:
     def refresh(self, folder: str = ".workspace_kit", *names: str, is_young: bool = False) -> Parts:
         self.parsed = {}
         return refresh(
-            inventory([each for each in workspaces(self.path) if not names or each.id in names]),
+            lambda: inventory([each for each in workspaces(self.path) if not names or each.id in names]),
             folder=self.path / folder,
             workspaces=names or None,
             read=self._read,
@@ -257,7 +257,9 @@ def test_an_edit_of_equal_size_within_the_tick_that_was_read_is_seen(tmp_path: P
     path.write_bytes(signal(1, "A") * 2500 + signal(1, "B") + signal(1, "A") * 2499)
     told = {"workspaces": None, "read": read_batches, "progress": lambda done, total: None}
     # The inventory of before stands for a clock that has not ticked since.
-    parts = refresh(listed, folder=root.path / ".workspace_kit", now_ns=time.time_ns() + DAY_NS, **told)
+    parts = refresh(
+        lambda: listed, folder=root.path / ".workspace_kit", now_ns=time.time_ns() + DAY_NS, **told
+    )
     assert rows(parts, "signals")["symbol"].to_list().count("B") == 1
 
 

@@ -1,11 +1,14 @@
 import json
 import os
+import shutil
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from workspace_kit.errors import FileDamaged
+from workspace_kit.errors import FileDamaged, StorageError
 from workspace_kit.mirror import Parts, mirror_folder
 from workspace_kit.mirror.manifest import (
     FILES,
@@ -158,3 +161,31 @@ def test_the_mirror_of_a_root_that_may_not_be_written_lies_in_the_users_cache(
     assert one.parent == other.parent == tmp_path / "cache" / "workspace_kit"
     assert one != other
     assert mirror_folder(tmp_path / "x" / ".." / "results_1") == one
+
+
+def test_where_not_even_the_cache_may_be_written_it_lies_in_a_temporary_folder_of_the_users_own(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    own = mirror_folder(tmp_path / "results").parent
+    assert own == tmp_path / f"workspace_kit-{os.getuid()}"
+    own.chmod(0o777)
+    with pytest.raises(StorageError, match="expected a folder of yours alone"):
+        mirror_folder(tmp_path / "results")
+
+
+def test_a_mirror_that_was_copied_from_elsewhere_is_none(parts: Parts, tmp_path: Path) -> None:
+    commit(parts)
+    copied = tmp_path / "copied"
+    shutil.copytree(parts.folder, copied)
+    assert is_same(load(copied), empty(copied))
+
+
+def test_a_part_that_lies_elsewhere_or_is_called_otherwise_is_none(parts: Parts) -> None:
+    aside = parts.folder / "aside"
+    aside.mkdir()
+    for table, name in parts.tables.items():
+        shutil.copy(parts.folder / name, aside / name)
+        commit(replace(parts, tables={**parts.tables, table: f"aside/{name}"}))
+        assert is_same(load(parts.folder), empty(parts.folder))

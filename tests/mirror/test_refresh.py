@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -56,7 +58,7 @@ class Root:
         found = [each for each in workspaces(self.path) if not names or each.id in names]
         self.read = []
         return refresh(
-            inventory(found),
+            lambda: inventory(found),
             folder=folder or self.mirror,
             workspaces=names or None,
             read=self._read,
@@ -323,12 +325,21 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder, self.count = folder, 0
         self.modified_ns = self.changed_ns = 100 * 10**9
+        self.path = folder / "p"
+        self.path.write_bytes(b"x")
 
     def look(self, *, seconds_later: float) -> None:
-        file = {"workspace": "w", "kind": "signals", "key": "trial_0", "path": "p", "bytes": 1, "inode": 1}
+        file = {
+            "workspace": "w",
+            "kind": "signals",
+            "key": "trial_0",
+            "path": str(self.path),
+            "bytes": 1,
+            "inode": 1,
+        }
         times = {"modified_ns": self.modified_ns, "changed_ns": self.changed_ns, "context": ""}
         refresh(
-            INVENTORY.frame([{**file, **times}]),
+            lambda: INVENTORY.frame([{**file, **times}]),
             folder=self.folder,
             workspaces=None,
             read=self._read,
@@ -372,14 +383,14 @@ def test_whatever_else_a_file_is_now_it_is_read_again(what: str, tmp_path: Path)
         "workspace": "w",
         "kind": "signals",
         "key": "trial_0",
-        "path": "p",
+        "path": str(disk.path),
         "bytes": 1,
         "inode": 1,
         "context": "",
     }
     times = {"modified_ns": disk.modified_ns, "changed_ns": disk.changed_ns}
     parts = refresh(
-        INVENTORY.frame([{**file, **times, what: other}]),
+        lambda: INVENTORY.frame([{**file, **times, what: other}]),
         folder=tmp_path,
         workspaces=None,
         read=disk._read,
@@ -396,7 +407,7 @@ def test_progress_is_told_by_files_read_and_to_be_read(tmp_path: Path) -> None:
         [{"workspace": "w", "kind": "x", "key": "", "path": f"{number}"} for number in range(1100)]
     )
     refresh(
-        files,
+        lambda: files,
         folder=tmp_path,
         workspaces=None,
         read=read_batches,
@@ -463,8 +474,9 @@ def test_killed_before_any_operation_the_next_refresh_makes_it_good(filled: Root
     with storage.watch_operations(lambda operation, path: seen.append(operation)):
         whole = filled.refresh()
     for step in range(len(seen)):
-        shutil.rmtree(filled.mirror)
-        shutil.copytree(before, filled.mirror)
+        for path in filled.mirror.iterdir():
+            path.unlink()
+        shutil.copytree(before, filled.mirror, dirs_exist_ok=True)
         left = iter(range(step))
 
         def watcher(operation: str, path: Path, left: Iterator[int] = left) -> None:
@@ -486,8 +498,8 @@ from workspace_kit.mirror import refresh
 root = Path(sys.argv[1])
 sys.stdin.read()
 for _ in range(4):
-    refresh(inventory(workspaces(root)), folder=root / ".workspace_kit", workspaces=None, read=read_batches,
-            now_ns=time.time_ns(), progress=lambda done, total: None)
+    refresh(lambda: inventory(workspaces(root)), folder=root / ".workspace_kit", workspaces=None,
+            read=read_batches, now_ns=time.time_ns(), progress=lambda done, total: None)
 """
 
 
@@ -528,3 +540,83 @@ def test_parts_that_are_named_live_for_ever(filled: Root) -> None:
     filled.put("w1", "performance/trial_1.json", b"{}")
     parts = filled.refresh(now_ns=later() + 1000 * DAY_NS)
     assert all(path.exists() for table in STORED for path in parts.paths(table))
+
+
+def test_a_file_that_is_not_called_as_a_part_stays_however_old(filled: Root) -> None:
+    filled.refresh()
+    theirs = [filled.mirror / name for name in ("prices.parquet", f"a b-{'0' * 16}.parquet")]
+    for path in theirs:
+        path.write_bytes(b"theirs")
+        os.utime(path, (0, 0))
+    filled.put("w1", "performance/trial_1.json", b"{}")
+    filled.refresh()
+    assert all(path.exists() for path in theirs)
+
+
+def test_a_file_that_is_listed_twice_is_one_file(tmp_path: Path) -> None:
+    file = {"workspace": "w", "kind": "x", "key": "", "path": "p", "bytes": 1}
+    twice = INVENTORY.frame([file, {**file, "bytes": 2}])
+    for _ in range(3):
+        parts = refresh(
+            lambda: twice, folder=tmp_path, workspaces=None, read=read_batches, now_ns=1, progress=quiet
+        )
+        assert rows(parts, "files")["bytes"].to_list() == [1]
+
+
+def test_files_are_listed_once_nobody_else_refreshes(filled: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = storage.locked
+
+    @contextmanager
+    def locked(path: Path) -> Iterator[None]:
+        with real(path):
+            filled.put("w1", "signals/trial_7.jsonl", signal(7))  # by another, who held the lock before
+            yield
+
+    monkeypatch.setattr(storage, "locked", locked)
+    parts = filled.refresh()
+    assert rows(parts, "signals").filter(pl.col("trial_id") == "trial_7").height == 1
+
+
+@pytest.mark.parametrize("harm", ["torn manifest", "flipped part"])
+def test_parts_of_a_mirror_that_cannot_be_read_live_a_week_from_then_on(harm: str, filled: Root) -> None:
+    parts = filled.refresh()
+    old = parts.paths("performance")[0]
+    for path in filled.mirror.glob("*.parquet"):
+        os.utime(path, (0, 0))
+    if harm == "torn manifest":
+        (filled.mirror / "manifest.json").write_bytes(b"{")
+    else:
+        signals = parts.paths("signals")[-1]
+        signals.write_bytes(signals.read_bytes()[:-1] + b"x")
+    filled.put("w1", "performance/trial_1.json", b"{}")
+    filled.put("w1", "signals/trial_0.jsonl", signal(7))
+    now = later()
+    filled.refresh(now_ns=now)
+    assert old.exists()
+    filled.put("w1", "performance/trial_1.json", b"{ }")
+    filled.refresh(now_ns=now + 8 * DAY_NS)
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE])
+def test_a_file_that_could_not_be_opened_for_a_while_is_read_once_it_can_be(
+    number: int, filled: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: str, flags: int, *more: int, **named: int) -> int:
+        if str(path).endswith(("w1/signals/trial_0.jsonl", "w1/performance/trial_0.json")):
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for _ in range(2):
+        parts = filled.refresh()
+        assert set(rows(parts, "faults").filter(pl.col("line").is_null())["reason"]) == {os.strerror(number)}
+    assert len(filled.read) == 2
+    monkeypatch.setattr(os, "open", real)
+    parts = filled.refresh()
+    assert rows(parts, "faults")["line"].null_count() == 0
+    assert filled.is_as_built_from_nothing(parts)
+    filled.refresh()
+    assert filled.read == []

@@ -434,3 +434,11 @@ def test_equal_signals_have_equal_digests_in_any_order_and_other_signals_another
     assert rows.select("trial_id", "signals").rows() == [(name, len(told)) for name, told in given.items()]
     assert rows["digest"][0] == rows["digest"][1]
     assert rows["digest"].n_unique() == 3
+
+
+def test_a_workspace_with_a_linked_folder_lies_where_its_files_do(open_over: Open) -> None:
+    files = [("unknown", "r/w/analysis"), ("trial", "r/w/performance/trial_0.json")]
+    catalog = open_over(
+        files=[{"workspace": "w", "kind": kind, "path": path, "bytes": 1} for kind, path in files]
+    )
+    assert catalog.table("workspaces")["path"].to_list() == ["r/w"]

@@ -226,3 +226,16 @@ def test_duckdb_draws_no_bar_into_what_is_printed_even_without_a_script(tmp_path
     )
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("form", ["{}", "[{}]", "{{'x': [{}]}}", "map {{1: {}}}"])
+def test_an_interval_is_refused_with_a_way_round_wherever_it_lies(form: str, open_over: Open) -> None:
+    catalog, told = open_over(), form.format("interval 1 day")
+    for ask in (catalog.sql, lambda text: list(catalog.stream(text))):
+        with pytest.raises(QueryError) as caught:
+            ask(f"select 1 as a, {told} as b")
+        assert str(caught.value) == (
+            "SQL: found intervals in column b, expected a type that a frame can hold; cast it to varchar, or "
+            "count units with date_diff"
+        )
+    assert catalog.sql(f"select {told}::varchar as b, 'a'::enum('a') as c").height == 1

@@ -272,3 +272,24 @@ def test_what_changed_is_counted_since_an_instant_or_in_the_last_day(open_over: 
     since = catalog.answer("recent_changes", {"since": "2020-01-02"})
     assert since["workspace"].to_list() == ["a", "b", "c"]
     assert catalog.answer("recent_changes", {"since": "2021-01-01"}).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("since", "changed"), [("12:00", 0), ("12:00Z", 0), ("12:00+02:00", 1), ("09:00-02:00", 0)]
+)
+def test_an_instant_with_an_offset_is_that_instant_and_one_without_is_in_utc(
+    since: str, changed: int, open_over: Open
+) -> None:
+    at = dt.datetime(2020, 1, 1, 10, 30)
+    catalog = open_over(files=[{"workspace": "a", "kind": "trial", "bytes": 5, "modified_at": at}])
+    assert catalog.answer("recent_changes", {"since": f"2020-01-01 {since}"}).height == changed
+
+
+def test_signals_of_one_instant_are_counted_alike_in_whatever_order_they_lie(open_over: Open) -> None:
+    row = {"workspace": "w", "trial_id": "trial_0", "symbol": "A", "strength": 1.0}
+    signals = [
+        {**row, "action": action, "timestamp": START + day * DAY}
+        for action, day in [("SELL", 0), ("BUY", 1), ("SELL", 1), ("BUY", 2), ("SELL", 2), ("BUY", 3)]
+    ]
+    told = [open_over(signals=some).answer("exposure_by_symbol") for some in (signals, signals[::-1])]
+    assert told[0].equals(told[1])

@@ -21,7 +21,6 @@ from workspace_kit.flows.run import default_workers
 from workspace_kit.flows.trip import Reporter, now, silent
 from workspace_kit.flows.workers import each
 from workspace_kit.layout import names
-from workspace_kit.layout.digests import RACY_NS
 from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.mirror import mirror_folder
@@ -29,6 +28,7 @@ from workspace_kit.report import index_page
 from workspace_kit.report.page import CHART
 from workspace_kit.schema import TEXT
 from workspace_kit.shown import as_html
+from workspace_kit.storage import RACY_NS
 
 MADE, KEPT, FAILED = "made", "kept", "failed"
 OUTCOMES = {"workspace": TEXT, "outcome": TEXT, "page": TEXT, "detail": TEXT}

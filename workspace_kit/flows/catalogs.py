@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -39,15 +40,10 @@ def open_catalog(
     folder, now_ns = Path(root).resolve(), time.time_ns()
     if not folder.is_dir():
         raise NotFound(str(root), found="no such folder", expected="a results root", remedy="check --results")
-    found = (
-        all_workspaces(folder)
-        if workspaces is None
-        else [find_workspace(folder, name) for name in workspaces]
-    )
-    scope = None if workspaces is None else [each.id for each in found]
-    files = inventory(found)
+    found = None if workspaces is None else [find_workspace(folder, name) for name in workspaces]
+    scope = None if found is None else [each.id for each in found]
     parts = refresh(
-        pl.concat([files, archives(folder)]) if workspaces is None else files,
+        partial(_listed, folder, found),
         folder=mirror_folder(folder),
         workspaces=scope,
         read=read_batches,
@@ -56,6 +52,13 @@ def open_catalog(
     )
     tables = {name: parts.paths(name, scope) for name in [*MIRRORED, "files"]}
     return Catalog(tables, scratch=parts.folder, workspaces=scope)
+
+
+def _listed(root: Path, found: Sequence[Workspace] | None) -> pl.DataFrame:
+    """List the files of workspaces (null: of all, with the archives) as they are now."""
+    if found is not None:
+        return inventory(found)
+    return pl.concat([inventory(all_workspaces(root)), archives(root)])
 
 
 @contextmanager

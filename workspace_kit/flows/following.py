@@ -101,7 +101,8 @@ class IncrementalProcessor:
     together; it may not lie in the workspace.
 
     A file for which your function fails is tried again after 1, 2, 4 and 8 seconds, then left alone until it
-    is rewritten or another process begins; it never holds up the others. Nothing in the workspace is changed.
+    is another file or shrinks (as a whole file: changes at all), or another process begins; it never holds up
+    the others. Nothing in the workspace is changed.
     """
 
     def __init__(self, workspace: Path | str | Workspace, *, state: Path | str | None = None) -> None:
@@ -160,9 +161,10 @@ class IncrementalProcessor:
 
         A batch has ``path``, ``lines`` (or ``data``, as they lie on disk) and ``name``, under which to keep
         what is made of it. A line without its newline waits for it. A file that shrank, was replaced, or
-        begins with other bytes than were handed over begins anew as its next ``generation``, from ``start``
-        0: drop what was made of the one before. A batch may have no lines, where what was made under its name
-        is to be empty. Everything else is as in `process_new_files`.
+        holds other bytes than were handed over begins anew as its next ``generation``, from ``start`` 0: drop
+        what was made of the one before. Of the bytes handed over the first 4 KiB and the last 64 KiB are
+        looked at; an edit between them goes unseen. A batch may have no lines, where what was made under its
+        name is to be empty. Everything else is as in `process_new_files`.
         """
         record = self._known.lines
         return self._follow(pattern, new_lines, record, processor, _Until(once, timeout, stop, interval))

@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,20 +11,24 @@ import polars as pl
 
 from workspace_kit.errors import WorkspaceKitError
 from workspace_kit.layout import names
-from workspace_kit.layout.reader import SIGNAL_KINDS, opened, read_at, read_rows, zone_of
+from workspace_kit.layout.reader import (
+    HEAD,
+    SIGNAL_KINDS,
+    WINDOW,
+    may_pass,
+    opened,
+    read_at,
+    read_rows,
+    zone_of,
+)
 from workspace_kit.layout.signals import Piece, Place, read_pieces
 from workspace_kit.layout.zones import UTC, Zone
-from workspace_kit.schema import BOOKMARK, COUNT, LINE, MIRRORED, ORIGIN, TEXT, Batch, natural_order
+from workspace_kit.schema import BOOKMARK, NO_ROWS, ORIGIN, READ, TEXT, Batch, natural_order
 
 SLICE = 16 << 20
 MOST_FILES = 4096
 MOST_DOCUMENTS = 512
-_HEAD, _LAST, _BLOCK = 4 << 10, 64 << 10, 1 << 20
-_READ = {**BOOKMARK.types, "begun_at": COUNT}
-_EMPTY = {
-    name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT, **({LINE: COUNT} if name == "signals" else {})})
-    for name, table in MIRRORED.items()
-}
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,9 @@ def read_batches(files: pl.DataFrame) -> Iterator[Batch]:
     documents = files.filter(~is_signals)
     for start in range(0, documents.height, MOST_DOCUMENTS):
         some = documents.slice(start, MOST_DOCUMENTS)
-        tables = {**read_rows(some), "signals": _EMPTY["signals"]}
-        yield Batch(tables, _read([(path,) for path in some["path"]]))
+        unread = set[str]()
+        tables = {**read_rows(some, unread=unread.add), "signals": NO_ROWS["signals"]}
+        yield Batch(tables, _unmarked(some["path"], unread))
     yield from _signal_batches(_in_order(files.filter(is_signals)))
 
 
@@ -115,12 +120,23 @@ class _Waiting:
             return
         rows, faults, places = read_pieces([each.piece for each in self._slices], zone=self.zone)
         marks = [
-            (each.piece.path, each.end.size, *place, self.zone.timezone, self.zone.close_time, *each.end[1:])
+            (
+                each.piece.path,
+                each.end.size,
+                *place,
+                self.zone.timezone,
+                self.zone.close_time,
+                *each.end[1:],
+                False,
+            )
             for each, place in zip(self._slices, places, strict=True)
             if each.end
         ]
         self._slices, self._bytes, self.place = [], 0, places[-1]
-        yield Batch({**_EMPTY, "signals": rows, "faults": faults}, _read(marks))
+        yield Batch(
+            {**NO_ROWS, "signals": rows, "faults": faults},
+            pl.DataFrame(marks, schema=READ.types, orient="row"),
+        )
 
 
 def _signal_batches(files: Iterator[_Signals]) -> Iterator[Batch]:
@@ -166,8 +182,8 @@ def _checksum(descriptor: int, length: int) -> int:
 
 
 def _digest(descriptor: int, read_to: int) -> str:
-    last = max(0, read_to - _LAST)
-    digest = hashlib.sha256(read_at(descriptor, min(_HEAD, read_to), 0))
+    last = max(0, read_to - WINDOW)
+    digest = hashlib.sha256(read_at(descriptor, min(HEAD, read_to), 0))
     digest.update(read_at(descriptor, read_to - last, last))
     return digest.hexdigest()
 
@@ -201,12 +217,13 @@ def _next(descriptor: int, position: int, size: int) -> tuple[bytes, bool]:
 
 def _unread(file: _Signals, error: WorkspaceKitError) -> Batch:
     fault = {"workspace": file.workspace, "path": file.path, "reason": error.found, ORIGIN: file.path}
-    faults = pl.DataFrame([{**fault, "excerpt": ""}], schema=_EMPTY["faults"].schema)
-    return Batch({**_EMPTY, "faults": faults}, _read([(file.path,)]))
+    faults = pl.DataFrame([{**fault, "excerpt": ""}], schema=NO_ROWS["faults"].schema)
+    return Batch(
+        {**NO_ROWS, "faults": faults}, _unmarked([file.path], [file.path] if may_pass(error) else ())
+    )
 
 
-def _read(marks: Sequence[tuple[object, ...]]) -> pl.DataFrame:
-    """Make bookmarks a frame; one of a path alone is that of a file without one."""
-    width = len(_READ)
-    rows = [(*mark, *[None] * (width - len(mark) - 1), 0) if len(mark) == 1 else mark for mark in marks]
-    return pl.DataFrame(rows, schema=_READ, orient="row")
+def _unmarked(paths: Iterable[str], unread: Collection[str]) -> pl.DataFrame:
+    """Return the rows of files without a bookmark."""
+    rows = [{"path": path, "begun_at": 0, "is_unread": path in unread} for path in paths]
+    return pl.DataFrame(rows, schema=READ.types)

@@ -13,9 +13,6 @@ from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import document_of, sha256_of
 
-# A file that changed in the same instant in which it was looked at may change again unseen (git's racy rule).
-RACY_NS = 2_000_000_000
-
 
 class Digests:
     """Digest of each file of a workspace, remembered by size, inode and both times of change.
@@ -58,7 +55,7 @@ class Digests:
         still = {
             name: [digest, identity]
             for name, [digest, identity] in self._seen.items()
-            if isinstance(identity, list) and max(identity[2:]) < now_ns - RACY_NS
+            if isinstance(identity, list) and max(identity[2:]) < now_ns - storage.RACY_NS
         }
         with suppress(StorageError):
             storage.make_folder(self._place.parent)

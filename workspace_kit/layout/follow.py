@@ -13,10 +13,10 @@ from typing import NamedTuple
 import msgspec
 
 from workspace_kit.errors import FileDamaged, NameInvalid
-from workspace_kit.layout.digests import RACY_NS
-from workspace_kit.layout.reader import opened, read_at, sha256_of
+from workspace_kit.layout.reader import HEAD, WINDOW, opened, read_at, sha256_of
+from workspace_kit.storage import RACY_NS
 
-HEAD, WINDOW, SLICE = 4 << 10, 64 << 10, 64 << 20
+SLICE = 64 << 20
 Identity = tuple[int, int, int, int]
 
 
@@ -67,7 +67,7 @@ def matching(folder: Path, pattern: str) -> list[tuple[str, os.stat_result]]:
     """List the regular files below a folder whose path within it matches, by path, with their status.
 
     ``*``, ``?``, ``[…]`` and ``**`` mean what they mean in a shell: no name that begins with a dot matches.
-    Links are not followed.
+    Links are not followed; a name that is no UTF-8 is left out, for no record could be kept of it.
 
     Raises
     ------
@@ -102,18 +102,22 @@ def _below(folder: str, parts: tuple[str, ...]) -> Iterator[tuple[str, os.stat_r
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder and not hidden; nothing where the folder has gone, or not come yet."""
+    """What is in a folder, not hidden and named in UTF-8; nothing where it is closed, gone or yet to come."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except (FileNotFoundError, NotADirectoryError):
+            return [each for each in entries if not each.name.startswith(".") and _is_text(each.name)]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
+
+
+def _is_text(name: str) -> bool:
+    return os.fsencode(name) == name.encode("utf-8", "replace")
 
 
 def _regular(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
         status = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     return status if stat.S_ISREG(status.st_mode) else None
 

@@ -159,9 +159,18 @@ def _files(place: str, folder: str) -> _Files:
 
 @functools.lru_cache(_MOST_NAMES)
 def _told(folder: str, name: str) -> tuple[str, str, str]:
-    """What a name says: the kind and key of its file, and the name in letters that can be shown."""
-    kind, key = names.classify(folder, name) or (None, ascii(name)[1:-1])
-    return kind.name if kind else names.UNKNOWN, key, _printable(name)
+    r"""What a name says: the kind and key of its file, and the name in letters that can be shown.
+
+    Bytes that are no letters are shown as ``\xff``, and where a name has these letters its own
+    backslashes are doubled: no two files are to share a path.
+    """
+    if found := names.classify(folder, name):
+        kind, key = found
+        return kind.name, key, name
+    shown = _printable(name)
+    if r"\x" in shown:
+        shown = _printable(name.replace("\\", r"\\"))
+    return names.UNKNOWN, ascii(name)[1:-1], shown
 
 
 def _printable(path: str) -> str:
@@ -181,6 +190,8 @@ def _entries(folder: str) -> Entries | None:
     try:
         with os.scandir(descriptor) as entries:
             return _looked_at([entry for entry in entries if not _is_apart(entry, folder)])
+    except PermissionError:
+        return None
     finally:
         os.close(descriptor)
 
@@ -221,10 +232,10 @@ def _contexts(files: _Files, config: Path, context: str) -> list[str]:
 
 
 def _status(path: str | Path) -> os.stat_result | None:
-    """What the file system knows of a path, null where it has just gone."""
+    """What the file system knows of a path, null where it has just gone or its folder is closed."""
     try:
         return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
 
 

@@ -25,16 +25,21 @@ from workspace_kit.plain_yaml import load_yaml
 from workspace_kit.schema import MIRRORED, ORIGIN, TABLES, TEXT, Reading, Table
 
 MAX_DOCUMENT = 64 << 20
+# What a file that only grows is known again by: its first bytes, and the last of those read of it.
+HEAD, WINDOW = 4 << 10, 64 << 10
 _PIECE = 1 << 18
 T = TypeVar("T")
 _PERFORMANCE_KINDS = (names.TRIAL.name, names.ENSEMBLE.name)
 SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
 
 
-def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def read_rows(
+    files: pl.DataFrame, *, unread: Callable[[str], None] = lambda _path: None
+) -> dict[str, pl.DataFrame]:
     """Read files of an inventory: every table of `schema.MIRRORED`, each row with the path it came from.
 
-    What could not be read is in the table ``faults``; no file stops another.
+    What could not be read is in the table ``faults``; no file stops another. ``unread`` is told those that
+    may be read at another time.
     """
     taken, files = _read_performances(files)
     frames = {name: [taken[name]] if name in taken else [] for name in MIRRORED}
@@ -47,6 +52,8 @@ def read_rows(files: pl.DataFrame) -> dict[str, pl.DataFrame]:
         try:
             readings = read_file(workspace, kind, key, path, zones[folder])
         except WorkspaceKitError as error:
+            if may_pass(error):
+                unread(path)
             readings = {
                 "faults": [{"workspace": workspace, "path": path, "reason": error.found, "excerpt": ""}]
             }
@@ -281,6 +288,12 @@ def read_at(descriptor: int, length: int, position: int) -> bytes:
 
 def _unreadable(path: Path | str, found: str) -> FileDamaged:
     return FileDamaged(str(path), found=found, expected="a readable regular file", remedy="restore the file")
+
+
+def may_pass(error: WorkspaceKitError) -> bool:
+    """Whether the system refused, not the file: too many are open, the disk fails, or it has just gone."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno != errno.ELOOP
 
 
 def zone_of(workspace: Path | str, *, otherwise: Zone = UTC) -> Zone:

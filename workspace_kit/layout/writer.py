@@ -61,9 +61,7 @@ class SignalWriter:
 
     def _in_utc(self, signal: Mapping[str, object]) -> Mapping[str, object]:
         """Write the time as every file of ours has it: a file that mixes forms could not be read whole."""
-        written = signal.get("timestamp")
-        if isinstance(written, dt.datetime):
-            return {**signal, "timestamp": clock.text(written)}
+        written = _written(signal.get("timestamp"))
         if not isinstance(written, str):
             return signal
         zone = self._zone
@@ -91,14 +89,14 @@ def plain_line(signal: Mapping[str, object], *, is_utc: bool) -> bytes | None:
     """Write a signal as `encode_signal` does, at a fraction of its cost, or return null where it is unusual.
 
     Usual is a dictionary of the five fields in order, whose texts need no escape and whose time is to the
-    second and in UTC: written so, an instant, or without an offset where ``is_utc``.
+    second and in UTC: with an offset, or without one where ``is_utc``.
     """
     if type(signal) is not dict or tuple(signal) != FIELDS:
         return None
     time, symbol, action, strength, strategy = signal.values()
     if type(strength) not in _NUMBERS or not 0 <= strength <= 1 or action not in ACTIONS:
         return None
-    written = clock.text(time) if type(time) is dt.datetime else time
+    written = _written(time)
     if not (type(written) is type(symbol) is type(action) is type(strategy) is str):
         return None
     instant = _plain_instant(written, is_utc)
@@ -108,6 +106,13 @@ def plain_line(signal: Mapping[str, object], *, is_utc: bool) -> bytes | None:
         f'{{"timestamp":"{instant}","symbol":"{symbol}","action":"{action}",'
         f'"strength":{strength!r},"strategy":"{strategy}"}}\n'
     ).encode()
+
+
+def _written(time: object) -> object:
+    """Return a time as a text would tell it: with an offset, or without where it has none."""
+    if not isinstance(time, dt.datetime):
+        return time
+    return clock.text(time) if time.tzinfo else time.isoformat()
 
 
 # Symbols and strategies are few, and so are the instants that a sweep is at.

@@ -7,9 +7,8 @@ import polars as pl
 
 from workspace_kit.mirror.manifest import LEDGER, Parts
 from workspace_kit.schema import BOOKMARK, INVENTORY
+from workspace_kit.storage import RACY_NS
 
-# A file that changed this shortly before it was listed may change again within the same clock tick.
-RACY_NS = 2_000_000_000
 _KNOWN = "_known"
 # A file that differs in one of these is another file, or is to be read in another way.
 _IDENTITY = ("workspace", "kind", "key", "inode", "context")
@@ -35,7 +34,9 @@ def changes_in(
 ) -> Changes | None:
     """Compare an inventory of workspaces (null: of all) with a mirror; null where that is current."""
     ledger = known.files
-    listing = inventory.sort("workspace", maintain_order=True)
+    # A file system may tell a name twice while names come and go; joins by path would multiply the rows.
+    unique = inventory.unique("path", keep="first", maintain_order=True)
+    listing = unique.sort("workspace", maintain_order=True)
     is_looked_at = pl.lit(True) if workspaces is None else pl.col("workspace").is_in(workspaces)
     inside = ledger.filter(is_looked_at)
     if known.tables and listing.equals(inside.select(INVENTORY.names)):
@@ -63,7 +64,6 @@ def _settled(listing: pl.DataFrame, *, now_ns: int) -> pl.DataFrame:
 def _with_bookmarks(changed: pl.DataFrame) -> pl.DataFrame:
     may_have_grown = pl.all_horizontal(
         *(pl.col(name).eq_missing(pl.col(name + _KNOWN)) for name in _IDENTITY),
-        pl.col("bytes") >= pl.col("read_to"),
         pl.col("read_to") > 0,
     )
     marks = [name for name in BOOKMARK.names if name != "path"]
@@ -73,8 +73,13 @@ def _with_bookmarks(changed: pl.DataFrame) -> pl.DataFrame:
 
 
 def ledger_of(changes: Changes, read: pl.DataFrame) -> pl.DataFrame:
-    """Return the new ledger: ``read`` are the bookmarks of files read, and what they hold."""
-    rows = changes.listed.join(read, on="path", how="inner").select(LEDGER.names)
+    """Return the new ledger: ``read`` are the bookmarks of files read, and what they hold.
+
+    What could not be read for a reason that may pass is remembered as it never is, to be read at each look.
+    """
+    changed = pl.when("is_unread").then(-1).otherwise("changed_ns").alias("changed_ns")
+    both = changes.listed.join(read, on="path", how="inner")
+    rows = both.with_columns(changed).select(LEDGER.names)
     paths = changes.listed.select("path")
     inside = paths.join(pl.concat([changes.same, rows]), on="path", how="left", maintain_order="left")
     return pl.concat([changes.elsewhere, inside.select(LEDGER.names)]).sort("workspace", maintain_order=True)

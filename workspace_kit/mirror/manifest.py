@@ -1,16 +1,18 @@
 """What the mirror holds: one row per file, and the Parquet parts that all rows lie in.
 
 Replacing the manifest is the only commit point: parts that it does not name do not exist. It is sealed by
-its own digest, and the name of a part tells the digest of the part's bytes: nothing damaged is ever parsed.
+its own digest, and the name of a part tells the digest of the part's bytes: what a refresh carries on is
+checked whole before it is parsed. DuckDB is given parts by path once their sizes are right, no more.
 """
 
 import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from workspace_kit.schema import BOOKMARK, COUNT, FORMAT_VERSION, INVENTORY, MIR
 
 MANIFEST = "manifest.json"
 FILES = "files"
+PART = re.compile(r"[a-z_]+-[0-9a-f]{16}\.parquet")
 STORED = {**MIRRORED, FILES: INVENTORY}
 HOLDS = "holds"
 LEDGER = Table(
@@ -73,6 +76,11 @@ class Parts:
         named = [self.tables[table], *(self._signals(workspaces) if table == "signals" else ())]
         return [self.folder / name for name in named]
 
+    @property
+    def names(self) -> set[str]:
+        """Names of all its files."""
+        return {*self.tables.values(), *self._signals(None)}
+
     def _signals(self, workspaces: Collection[str] | None) -> Iterator[str]:
         for segment in self.signals:
             if workspaces is None or not set(workspaces).isdisjoint(segment.workspaces):
@@ -81,15 +89,25 @@ class Parts:
 
 
 def mirror_folder(root: Path) -> Path:
-    """Where the mirror of a results root lies: inside it, or in the user's cache where it is read-only."""
+    """Where the mirror of a results root lies: inside it, or in the user's cache where it is read-only.
+
+    A link in its place is not followed: parts that nobody names are removed, and there they may be another's.
+
+    Raises
+    ------
+    StorageError
+        Neither may be written, and what lies in its place where all users may write is not this user's.
+    """
     inside = root / ".workspace_kit"
-    if os.access(inside if inside.exists() else root, os.W_OK):
+    if not inside.is_symlink() and os.access(inside if inside.exists() else root, os.W_OK):
         return inside
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    own = cache / "workspace_kit"
     if not os.access(cache if cache.exists() else cache.parent, os.W_OK):
-        cache = Path(tempfile.gettempdir())
+        own = Path(tempfile.gettempdir()) / f"workspace_kit-{os.getuid()}"
+        storage.make_own_folder(own)
     digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
-    return cache / "workspace_kit" / digest
+    return own / digest
 
 
 def empty(folder: Path) -> Parts:
@@ -98,16 +116,15 @@ def empty(folder: Path) -> Parts:
 
 
 def load(folder: Path) -> Parts:
-    """Return the mirror as last committed; an absent, damaged or older one is empty."""
+    """Return the mirror as last committed here; an absent, damaged, older or copied one is empty."""
     try:
         told = json.loads((folder / MANIFEST).read_bytes())
         content = told["content"]
-        if told["digest"] == _seal(content) and content["rules"] == _rules():
-            files = read_part(folder, content["tables"][FILES])
+        if told["digest"] == _seal(content) and content["rules"] == _rules() and content["at"] == _at(folder):
             segments = tuple(_segment(each) for each in content["signals"])
-            parts = Parts(folder, files, content["tables"], segments)
-            if _sizes(parts) == content["bytes"]:
-                return parts
+            parts = Parts(folder, LEDGER.empty(), content["tables"], segments)
+            if all(map(PART.fullmatch, parts.names)) and _sizes(parts) == content["bytes"]:
+                return replace(parts, files=read_part(folder, parts.tables[FILES]))
     except (OSError, LookupError, ValueError, TypeError, RecursionError, FileDamaged):
         pass
     return empty(folder)
@@ -117,6 +134,7 @@ def commit(parts: Parts) -> None:
     """Make these parts the mirror."""
     content = {
         "rules": _rules(),
+        "at": _at(parts.folder),
         "tables": dict(parts.tables),
         "signals": [asdict(segment) for segment in parts.signals],
         "bytes": _sizes(parts),
@@ -168,6 +186,12 @@ def _segment(told: Mapping[str, Any]) -> Segment:
 
 def _sizes(parts: Parts) -> dict[str, int]:
     return {path.name: path.stat().st_size for table in STORED for path in parts.paths(table)}
+
+
+def _at(folder: Path) -> list[int]:
+    """Identity of the folder itself: a mirror that came from elsewhere tells nothing of the files here."""
+    status = folder.stat()
+    return [status.st_dev, status.st_ino]
 
 
 def _rules() -> str:

@@ -8,7 +8,7 @@ import polars as pl
 from workspace_kit import storage
 from workspace_kit.errors import FileDamaged
 from workspace_kit.mirror.changes import Changes, changes_in, ledger_of
-from workspace_kit.mirror.manifest import FILES, HOLDS, Parts, Segment, commit, empty, load, write_part
+from workspace_kit.mirror.manifest import FILES, HOLDS, PART, Parts, Segment, commit, empty, load, write_part
 from workspace_kit.mirror.segments import SignalParts
 from workspace_kit.mirror.tables import BITS, Gathered, rewrite
 from workspace_kit.schema import Batch
@@ -20,7 +20,7 @@ RETIRED_AFTER_SECONDS = 7 * 86_400
 
 
 def refresh(
-    inventory: pl.DataFrame,
+    listed: Callable[[], pl.DataFrame],
     *,
     folder: Path,
     workspaces: Collection[str] | None,
@@ -30,14 +30,14 @@ def refresh(
 ) -> Parts:
     """Return the mirror, current for an inventory.
 
-    ``inventory`` lists all files of ``workspaces`` (null: of the whole root, so that everything else is
-    gone) as they were at ``now_ns`` or later; ``read`` turns files into batches, given what it told of them
-    when they were read before; ``progress`` is told files read and files to read. One process refreshes at a
-    time.
+    ``listed`` is asked for the inventory, once nobody else refreshes: one from before would take the mirror
+    back. It lists all files of ``workspaces`` (null: of the whole root, so that everything else is gone) as
+    they are at ``now_ns`` or later. ``read`` turns files into batches, given what it told of them when they
+    were read before; ``progress`` is told files read and files to read. One process refreshes at a time.
     """
     storage.make_folder(folder)
     with storage.locked(folder / "refresh.lock"):
-        known = load(folder)
+        known, inventory = load(folder), listed()
         try:
             parts = _refreshed(known, inventory, workspaces, read=read, now_ns=now_ns, progress=progress)
         except FileDamaged:
@@ -95,18 +95,22 @@ def _holds_signals() -> pl.Expr:
 
 
 def _date_retired(known: Parts, parts: Parts, *, now_ns: int) -> None:
-    """Let the week of a part that is no longer named begin now, not when it was written."""
-    for name in sorted(_named(known) - _named(parts)):
+    """Let the week of a part that is no longer named begin now, not when it was written.
+
+    Where nothing is known, a manifest that could not be read may have named any.
+    """
+    before = known.names or _written(known.folder)
+    for name in sorted(before - parts.names):
         storage.touch(known.folder / name, at_ns=now_ns)
 
 
 def _remove_retired(parts: Parts, *, now_ns: int) -> None:
     """Remove parts that no manifest has named for a week: a catalog opened earlier may still read them."""
-    unnamed = {path.name for path in parts.folder.glob("*.parquet")} - _named(parts)
-    for path in (parts.folder / name for name in sorted(unnamed)):
+    for path in (parts.folder / name for name in sorted(_written(parts.folder) - parts.names)):
         if now_ns / 1e9 - path.stat().st_mtime > RETIRED_AFTER_SECONDS:
             storage.remove(path)
 
 
-def _named(parts: Parts) -> set[str]:
-    return {path.name for table in parts.tables for path in parts.paths(table)}
+def _written(folder: Path) -> set[str]:
+    """Return the names of all parts there; what is called otherwise is not ours."""
+    return {path.name for path in folder.glob("*.parquet") if PART.fullmatch(path.name)}

@@ -6,16 +6,11 @@ from collections.abc import Mapping
 import polars as pl
 
 from workspace_kit.mirror.manifest import HOLDS, Parts, read_part, write_part
-from workspace_kit.schema import BOOKMARK, COUNT, LINE, MIRRORED, ORIGIN, TEXT, Batch, natural_order
+from workspace_kit.schema import COUNT, LINE, MIRRORED, NO_ROWS, ORIGIN, READ, Batch, natural_order
 
 BITS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(MIRRORED)}
 _FAULTS, _SIGNALS = "faults", "signals"
 _FAULT_ORDER = ("workspace", ORIGIN, LINE, "byte_offset", "reason", "excerpt")
-_EMPTY = {
-    name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT, **({LINE: COUNT} if name == _SIGNALS else {})})
-    for name, table in MIRRORED.items()
-}
-_READ = {**BOOKMARK.types, "begun_at": COUNT}
 
 
 class Gathered:
@@ -37,11 +32,11 @@ class Gathered:
 
     def rows(self, name: str) -> pl.DataFrame:
         """Return the rows of one table."""
-        return pl.concat([_EMPTY[name], *self._rows[name]])
+        return pl.concat([NO_ROWS[name], *self._rows[name]])
 
     def read(self, known: pl.DataFrame) -> pl.DataFrame:
         """Return bookmarks with ``begun_at`` and what each file holds; ``known`` is the ledger before."""
-        read = pl.concat([pl.DataFrame(schema=_READ), *self._read])
+        read = pl.concat([READ.empty(), *self._read])
         faults = self.rows(_FAULTS).join(read, left_on=ORIGIN, right_on="path", how="left")
         is_torn = (pl.col("byte_offset") >= pl.col("read_to")).fill_null(False)
         held = pl.concat([*self._held, _held(faults.filter(~is_torn), BITS[_FAULTS])]).unique()
@@ -66,7 +61,7 @@ def rewrite(known: Parts, gathered: Gathered, *, stale: pl.DataFrame, grown: pl.
         fresh = gathered.rows(name)
         if name in known.tables and not fresh.height and not _loses(name, stale, grown):
             continue
-        old = read_part(known.folder, known.tables[name]) if name in known.tables else _EMPTY[name]
+        old = read_part(known.folder, known.tables[name]) if name in known.tables else NO_ROWS[name]
         kept = old.join(stale, left_on=ORIGIN, right_on="path", how="anti", maintain_order="left")
         if name == _FAULTS:
             rows = _in_fault_order(pl.concat([_completed(kept, grown), fresh]))

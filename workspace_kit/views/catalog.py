@@ -9,6 +9,7 @@ from typing import Self
 
 import duckdb
 import polars as pl
+from duckdb.sqltypes import DuckDBPyType
 
 from workspace_kit.errors import QueryError
 from workspace_kit.schema import (
@@ -30,6 +31,7 @@ from workspace_kit.views.queries import answers, shared, staging, unknown
 _RAW: Mapping[str, Table] = {**MIRRORED, "files": INVENTORY}
 _WHENCE = (Column(ORIGIN, TEXT, "its file"), Column(LINE, COUNT, "its line there"))
 _NOTHING: Mapping[str, object] = {}
+_NESTED = frozenset({"list", "array", "struct", "map", "union"})
 _BATCH_ROWS = 100_000
 
 
@@ -85,7 +87,7 @@ class Catalog:
             As `sql`; what only some rows show, when they are reached.
         """
         with _refusals(where="SQL"):
-            relation = self.connection.sql(text, params=dict(parameters) or None)
+            relation = _relation(self.connection, text, parameters, where="SQL")
             if relation is None:
                 yield pl.DataFrame()
                 return
@@ -187,9 +189,34 @@ def _ask(
     connection: duckdb.DuckDBPyConnection, text: str, parameters: Mapping[str, object], *, where: str
 ) -> pl.DataFrame:
     with _refusals(where=where):
-        relation = connection.sql(text, params=dict(parameters) or None)
+        relation = _relation(connection, text, parameters, where=where)
         rows: pl.DataFrame = pl.DataFrame() if relation is None else relation.pl()
     return rows
+
+
+def _relation(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: Mapping[str, object], *, where: str
+) -> duckdb.DuckDBPyRelation | None:
+    """Ask, without an answer yet; Polars, which is to hold it, has no intervals."""
+    relation = connection.sql(text, params=dict(parameters) or None)
+    # Not `if relation`: its length would be counted.
+    columns = () if relation is None else zip(relation.columns, relation.types, strict=True)
+    for name, kind in columns:
+        if _holds_intervals(kind):
+            raise QueryError(
+                where,
+                found=f"intervals in column {name}",
+                expected="a type that a frame can hold",
+                remedy="cast it to varchar, or count units with date_diff",
+            )
+    return relation
+
+
+def _holds_intervals(kind: DuckDBPyType) -> bool:
+    inner = kind.children if kind.id in _NESTED else ()
+    return kind.id == "interval" or any(
+        _holds_intervals(each) for _, each in inner if isinstance(each, DuckDBPyType)
+    )
 
 
 @contextmanager
