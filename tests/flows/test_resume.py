@@ -23,7 +23,7 @@ from workspace_kit.errors import (
     UsageError,
     WorkspaceCorruptedError,
 )
-from workspace_kit.flows import discovery, journal, resume, run
+from workspace_kit.flows import discovery, journal, market, resume, run
 from workspace_kit.layout import names, reader
 from workspace_kit.layout.chain import sealed
 
@@ -300,20 +300,61 @@ def test_a_newer_format_is_refused(copy):
 
 def test_other_prices_stop_unless_they_are_accepted(tiny, tmp_path, in_process, monkeypatch):
     workspace = started(tiny, tmp_path, until="phase_1")
-    honest = resume.load_market
-
-    def other(config, *, folder):
-        market = honest(config, folder=folder)
-        object.__setattr__(market, "digest", "0" * 64)
-        return market
-
-    monkeypatch.setattr(resume, "load_market", other)
+    with_prices(monkeypatch, "0")
     with pytest.raises(PriceError, match="--accept-new-prices"):
         wk.resume_run(workspace)
     resumed = wk.resume_run(workspace, accept_new_prices=True, workers=1)
     assert any("Prices changed after phase_1" in each for each in resumed.remarks)
     made = json.loads((workspace / "metadata" / "environment.json").read_text())
     assert "Prices changed after phase_1" in made["warnings"][-1]
+    assert list(wk.resume_run(workspace).phases) == []
+
+
+def with_prices(monkeypatch, digest: str) -> None:
+    """Let whoever resumes find other prices."""
+    honest = market.load_market
+
+    def other(config, *, folder):
+        found = honest(config, folder=folder)
+        object.__setattr__(found, "digest", digest * 64)
+        return found
+
+    monkeypatch.setattr(resume, "load_market", other)
+
+
+def stopped_with_new_prices(workspace: Path, *, at_record: int) -> None:
+    """Resume with other prices and stop before (0) or after (1) the new environment record takes its name."""
+    seen: list[bool] = []
+
+    def watch(operation: str, path: Path) -> None:
+        seen.extend([True] * (bool(seen) or (operation == "replace" and path.name == "environment.json")))
+        if len(seen) > at_record:
+            raise Killed
+
+    with pytest.raises(Killed), storage.watch_operations(watch):
+        wk.resume_run(workspace, accept_new_prices=True, workers=1)
+
+
+def test_killed_while_new_prices_are_accepted_no_trial_of_the_old_ones_stays(
+    tiny, tmp_path, in_process, monkeypatch
+):
+    workspace = interrupted_after("trial_2.json", tiny, tmp_path)
+    with_prices(monkeypatch, "0")
+    stopped_with_new_prices(workspace, at_record=1)
+    wk.resume_run(workspace, workers=1)
+    aside = workspace / "checkpoints" / "set_aside" / "0" / "performance"
+    assert sorted(path.name for path in aside.iterdir()) == [f"trial_{number}.json" for number in range(3)]
+
+
+def test_killed_between_two_acceptances_of_prices_the_first_still_counts(
+    tiny, tmp_path, in_process, monkeypatch
+):
+    workspace = started(tiny, tmp_path, until="phase_1")
+    for digest, at_record in (("0", 1), ("1", 0)):
+        with_prices(monkeypatch, digest)
+        stopped_with_new_prices(workspace, at_record=at_record)
+    resumed = wk.resume_run(workspace, accept_new_prices=True, workers=1)
+    assert list(resumed.phases) == ["phase_2", "phase_3", "phase_4"]
     assert list(wk.resume_run(workspace).phases) == []
 
 

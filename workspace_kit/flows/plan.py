@@ -159,8 +159,8 @@ def _wished(found: Verification, start: str | None) -> int:
 def _still_good(workspace: Workspace, found: Verification) -> int:
     """Return how many phases, from the first, had not yet read a file that was then changed on purpose."""
     accepted = accepted_changes(log_of(workspace))
-    changed = found.rows.filter(pl.col("verdict") == ACCEPTED)["path"]
-    after = [accepted[path].get("after") for path in changed]
+    changed = found.rows.filter(pl.col("verdict") == ACCEPTED).select("path", "sha256")
+    after = [accepted[path][digest].get("after") for path, digest in changed.iter_rows()]
     return min((PHASES.index(each) + 1 if each in PHASES else 0 for each in after), default=len(PHASES))
 
 

@@ -77,9 +77,12 @@ def resume_run(
         folder = Path(made["config_folder"])
         market = load_market(config, folder=folder)
         trials_of(market, folder=folder, root=workspace.root)
-        if market.digest != made["prices"]["digest"]:
-            plan = _with_new_prices(workspace, plan, made, market, accept=accept_new_prices)
+        changed = market.digest != made["prices"]["digest"]
+        if changed:
+            plan = _with_new_prices(plan, made, market, accept=accept_new_prices)
         moved = clear(workspace, plan)
+        if changed:  # not before: the old record stops whoever goes on while trials of the old prices stand
+            _record_prices(workspace, plan, made, market, sync=config.durability != "none")
         aside = f"Set aside in checkpoints/{names.SET_ASIDE}/{plan.seq}: {', '.join(moved)}."
         remarks = [*plan.reasons, *([aside] if moved else [])]
         journal = _journal(workspace, plan, {"after": plan.base, "reasons": plan.reasons, "set_aside": moved})
@@ -113,14 +116,8 @@ def _journal(workspace: Workspace, plan: Plan, told: Mapping[str, object]) -> Jo
     return journal
 
 
-def _with_new_prices(
-    workspace: Workspace, plan: Plan, made: Mapping[str, Any], market: Market, *, accept: bool
-) -> Plan:
-    """Return the plan where a person accepts other prices; a sweep half done is then repeated as a whole.
-
-    The log hears of the new environment record before it is written: whenever this is interrupted, the
-    record is as the log or as the checkpoint says.
-    """
+def _with_new_prices(plan: Plan, made: Mapping[str, Any], market: Market, *, accept: bool) -> Plan:
+    """Return the plan where a person accepts other prices; a sweep half done is then repeated as a whole."""
     before = made["prices"]["digest"]
     if not accept:
         raise PriceError(
@@ -130,6 +127,19 @@ def _with_new_prices(
             remedy="restore them, or go on with --accept-new-prices",
         )
     remark = f"Prices changed after {plan.base}: {before} until then, {market.digest} since."
+    done = plan.done if plan.chain.whole else frozenset[str]()
+    return plan._replace(done=done, reasons=[*plan.reasons, remark])
+
+
+def _record_prices(
+    workspace: Workspace, plan: Plan, made: Mapping[str, Any], market: Market, *, sync: bool
+) -> None:
+    """Write down other prices once nothing that is half done with the old ones stands any more.
+
+    The log hears of the new environment record before it is written: whenever this is interrupted, the
+    record is as the log or as the checkpoint says.
+    """
+    remark = plan.reasons[-1]
     content = {
         **{key: value for key, value in made.items() if key not in _HEAD},
         "prices": {"source": market.source, "digest": market.digest},
@@ -146,6 +156,4 @@ def _with_new_prices(
         "after": PHASES[-1],
     }
     log_event(workspace, at=wall_clock(), phase=plan.base, event=ACCEPT_EVENT, trial_id=None, detail=detail)
-    storage.replace(path, data, sync=False)
-    done = plan.done if plan.chain.whole else frozenset[str]()
-    return plan._replace(done=done, reasons=[*plan.reasons, remark])
+    storage.replace(path, data, sync=sync)

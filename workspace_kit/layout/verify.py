@@ -138,13 +138,15 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def accepted_changes(log: Sequence[Any]) -> dict[str, dict[str, Any]]:
-    """Return the last acceptance of each path: ``sha256`` (null: its absence), ``who, reason, after``."""
-    found = {}
+def accepted_changes(log: Sequence[Any]) -> dict[str, dict[str | None, dict[str, Any]]]:
+    """Return what was accepted of each path, by digest (null: its absence): ``who, reason, after``."""
+    found: dict[str, dict[str | None, dict[str, Any]]] = {}
     for event in log:
         detail = event.get("detail") if isinstance(event, dict) else None
-        if isinstance(detail, dict) and event.get("event") == ACCEPT_EVENT and "path" in detail:
-            found[str(detail["path"])] = detail
+        if not isinstance(detail, dict) or event.get("event") != ACCEPT_EVENT or "path" not in detail:
+            continue
+        if isinstance(digest := detail.get("sha256"), str | None):
+            found.setdefault(str(detail["path"]), {})[digest] = detail
     return found
 
 
@@ -167,14 +169,14 @@ def _on_checkpoints(chain: Chain) -> Iterator[dict[str, object]]:
 def _on_recorded(
     workspace: Workspace,
     recorded: Mapping[str, Mapping[str, Any]],
-    accepted: Mapping[str, Mapping[str, Any]],
+    accepted: Mapping[str, Mapping[str | None, Mapping[str, Any]]],
     digests: Digests,
 ) -> Iterator[dict[str, object]]:
     for name, entry in recorded.items():
-        row = {"path": name, **_judge(workspace.path / name, entry, digests)}
-        acceptance = accepted.get(name)
+        row: dict[str, Any] = {"path": name, **_judge(workspace.path / name, entry, digests)}
+        acceptance = accepted.get(name, {}).get(row.get("sha256"))
         is_change = row["verdict"] in {MODIFIED, TRUNCATED, DELETED, LONGER}
-        if is_change and acceptance and acceptance.get("sha256") == row.get("sha256"):
+        if is_change and acceptance:
             row["verdict"] = ACCEPTED
             row["detail"] = f"by {acceptance.get('who')}: {acceptance.get('reason')}"
         yield row
