@@ -289,6 +289,21 @@ def test_fallback_goes_behind_files_that_changed(copy, golden, in_process):
     assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
 
 
+def test_fallback_repeats_a_trial_whose_document_was_edited(tiny, golden, tmp_path, in_process):
+    workspace = started(tiny, tmp_path, until="phase_1")
+    path = workspace / "performance" / "trial_1.json"
+    told = json.loads(path.read_text())
+    told["metrics"]["sharpe_ratio"] = 99.0
+    path.write_text(json.dumps(told))
+    with pytest.raises(WorkspaceCorruptedError, match=r"trial_1\.json"):
+        wk.resume_run(workspace, workers=1)
+    wk.resume_run(workspace, fallback=True, workers=1)
+    assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
+    aside = workspace / "checkpoints" / "set_aside" / "0" / "performance"
+    assert (aside / "trial_1.json").exists()
+    assert not (aside / "trial_0.json").exists()
+
+
 def test_a_newer_format_is_refused(copy):
     path = copy / "checkpoints" / "phase_4_complete.checkpoint"
     content = json.loads(path.read_text())
