@@ -506,3 +506,11 @@ def test_a_folder_where_a_file_lies_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="mkdir refused: File exists"):
         storage.make_folder(tmp_path / "f")
     assert everything(tmp_path) == {"f": b"mine"}
+
+
+def test_the_name_of_a_file_is_synced_even_where_another_process_made_it_and_died(tmp_path: Path) -> None:
+    path = tmp_path / "w.jsonl"
+    path.write_bytes(b"1\n")
+    first, second = (trace(lambda: storage.append(path, b"2\n", sync=True)) for _ in range(2))
+    assert first == ["open", "write", "fsync", "open", "fsync"]
+    assert second == ["write", "fsync"]
