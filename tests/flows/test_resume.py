@@ -23,7 +23,7 @@ from workspace_kit.errors import (
     UsageError,
     WorkspaceCorruptedError,
 )
-from workspace_kit.flows import discovery, journal, market, resume, run
+from workspace_kit.flows import discovery, integrity, journal, market, resume, run
 from workspace_kit.layout import names, reader
 from workspace_kit.layout.chain import sealed
 
@@ -222,6 +222,25 @@ def test_an_accepted_change_makes_later_phases_stale_and_resume_repeats_them(cop
     assert list(wk.resume_run(copy, workers=1).phases) == []
     name = "performance/validation_results.json"
     assert (copy / name).exists()
+
+
+def test_what_a_run_says_of_itself_makes_nothing_stale_when_its_loss_is_accepted(copy, in_process):
+    (copy / "metadata" / "phase_timing.json").unlink()
+    accepted = wk.accept_change(copy, "metadata/phase_timing.json", reason="nobody needs it")
+    assert list(accepted.stale) == []
+    assert list(wk.resume_run(copy, workers=1).phases) == []
+
+
+def test_a_user_without_a_name_accepts_by_number(copy, monkeypatch):
+    (copy / "analysis" / "regimes.csv").unlink()
+
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr(integrity.getpass, "getuser", nameless)
+    wk.accept_change(copy, "analysis/regimes.csv", reason="in a container")
+    event = json.loads((copy / "metadata" / "execution_log.json").read_text())[-1]
+    assert event["detail"]["who"] == f"uid {os.getuid()}"
 
 
 def test_an_accepted_configuration_makes_everything_stale(copy, in_process):

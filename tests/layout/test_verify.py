@@ -185,6 +185,18 @@ def test_an_accepted_change_says_by_whom_and_why_and_covers_no_other_change(work
     assert verdicts(workspace)["analysis/a.json"][0] == "truncated"
 
 
+def test_an_accepted_file_that_is_changed_again_is_no_longer_known(workspace):
+    path = workspace.path / "analysis" / "mine.txt"
+    path.write_text("1")
+    digest = hashlib.sha256(b"1").hexdigest()
+    log(
+        workspace, "accepted", {"path": "analysis/mine.txt", "sha256": digest, "who": "ann", "reason": "mine"}
+    )
+    assert verdicts(workspace)["analysis/mine.txt"][0] == "registered"
+    path.write_text("2")
+    assert verdicts(workspace)["analysis/mine.txt"][0] == "added"
+
+
 def test_all_changes_are_listed_in_one_error(workspace):
     (workspace.path / "analysis" / "a.json").unlink()
     same_size(workspace.path / "signals" / "trial_1.jsonl")

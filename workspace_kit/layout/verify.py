@@ -87,7 +87,7 @@ def verify(workspace: Workspace, digests: Digests, *, chain: Chain | None = None
         *_on_checkpoints(chain),
         *log_faults,
         *_on_recorded(workspace, recorded, accepted_changes(log), digests),
-        *_on_others(workspace, chain, set(recorded), log),
+        *_on_others(workspace, chain, set(recorded), log, digests),
     ]
     return Verification(VERDICTS.frame(sorted(rows, key=lambda row: str(row["path"]))), chain)
 
@@ -231,7 +231,7 @@ def _compare(
 
 
 def _on_others(
-    workspace: Workspace, chain: Chain, recorded: set[str], log: Sequence[Any]
+    workspace: Workspace, chain: Chain, recorded: set[str], log: Sequence[Any], digests: Digests
 ) -> Iterator[dict[str, object]]:
     """Judge what the checkpoint does not list: registered, the partial output of a phase, or of nobody."""
     files = inventory([workspace]).filter(~pl.col("kind").is_in(ASIDE))
@@ -246,7 +246,7 @@ def _on_others(
         row: dict[str, object] = {"path": short, "bytes": size, "detail": ""}
         if kind in _FREE:
             yield {**row, "verdict": MAY_CHANGE}
-        elif short in accepted or (
+        elif _is_as_accepted(path, accepted.get(short, {}), digests) or (
             kind in _ANALYSES and f"{ANALYSIS_EVENT}{path.name.partition('.')[0]}" in events
         ):
             yield {**row, "verdict": REGISTERED, "detail": "in the log"}
@@ -256,6 +256,15 @@ def _on_others(
             yield {**row, "verdict": PARTIAL, "detail": f"of {phase}"}
         else:
             yield {**row, "verdict": ADDED, "detail": "in no checkpoint, nor registered in the log"}
+
+
+def _is_as_accepted(path: Path, accepted: Mapping[str | None, object], digests: Digests) -> bool:
+    if not accepted or not is_regular(path):
+        return False
+    try:
+        return digests.of(path, os.lstat(path)) in accepted
+    except (OSError, WorkspaceKitError):
+        return False
 
 
 def _writes(workspace: Workspace, chain: Chain) -> list[tuple[str, list[str]]]:
