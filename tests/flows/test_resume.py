@@ -105,7 +105,7 @@ def trial_boundaries(operations: list[tuple[str, Path]]) -> list[int]:
     return sorted({each + after for each in places for after in (0, 1)})
 
 
-def interrupted_after(name: str, tiny: Path, root: Path) -> Path:
+def interrupted_after(name: str, tiny: Path, root: Path, until: str = "phase_4") -> Path:
     """Run until a file has taken its name, and no further."""
     is_there = False
 
@@ -116,7 +116,7 @@ def interrupted_after(name: str, tiny: Path, root: Path) -> Path:
         is_there = operation == "replace" and path.name == name
 
     with pytest.raises(Killed), storage.watch_operations(watch):
-        started(tiny, root)
+        started(tiny, root, until)
     return root / ID
 
 
@@ -193,6 +193,24 @@ def test_until_and_resume_make_one_whole_run(tiny, golden, tmp_path, in_process)
     assert not (workspace / "analysis" / "ensemble_weights.json").exists()
     assert list(wk.resume_run(workspace, workers=1).phases) == ["phase_3", "phase_4"]
     assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_a_killed_run_goes_no_further_than_it_was_begun_until_a_person_says_so(tiny, tmp_path, in_process):
+    workspace = interrupted_after("trial_2.json", tiny, tmp_path, until="phase_3")
+    resumed = wk.resume_run(workspace, workers=1)
+    assert list(resumed.phases) == ["phase_1", "phase_2", "phase_3"]
+    assert resumed.remarks[-1].startswith("Ended after phase_3, as the run was begun; workspace-kit resume ")
+    assert not (workspace / "performance" / "validation_results.json").exists()
+    resumed = wk.resume_run(workspace, workers=1)
+    assert list(resumed.phases) == ["phase_4"]
+
+
+def test_a_resume_ends_with_the_phase_asked_for(tiny, tmp_path, in_process):
+    workspace = interrupted_after("trial_2.json", tiny, tmp_path)
+    assert list(wk.resume_run(workspace, until="phase_2", workers=1).phases) == ["phase_1", "phase_2"]
+    with pytest.raises(UsageError, match="one of phase_3, phase_4"):
+        wk.resume_run(workspace, until="phase_1")
+    assert list(wk.resume_run(workspace, until="phase_3", workers=1).phases) == ["phase_3"]
 
 
 def test_a_changed_file_stops_the_resume_and_nothing_is_touched(copy, in_process):
@@ -316,7 +334,7 @@ def test_fallback_repeats_a_trial_whose_document_was_edited(tiny, golden, tmp_pa
     path.write_text(json.dumps(told))
     with pytest.raises(WorkspaceCorruptedError, match=r"trial_1\.json"):
         wk.resume_run(workspace, workers=1)
-    wk.resume_run(workspace, fallback=True, workers=1)
+    wk.resume_run(workspace, fallback=True, until="phase_4", workers=1)
     assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
     aside = workspace / "checkpoints" / "set_aside" / "0" / "performance"
     assert (aside / "trial_1.json").exists()

@@ -1,15 +1,16 @@
 """Go on with a workspace that was interrupted or changed, or repeat it from some phase on."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workspace_kit import storage
-from workspace_kit.errors import NotFound, PriceError
+from workspace_kit.errors import NotFound, PriceError, UsageError
 from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.discovery import trials_of
-from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.journal import Journal, last_phase
 from workspace_kit.flows.looks import test_prices
 from workspace_kit.flows.market import Market, load_market
 from workspace_kit.flows.plan import Plan, Wish, clear, plan_resume
@@ -46,6 +47,7 @@ def resume_run(
     root: Path | str = DEFAULT_ROOT,
     *,
     start: str | None = None,
+    until: str | None = None,
     retry_failed: bool = False,
     fallback: bool = False,
     accept_new_prices: bool = False,
@@ -54,10 +56,11 @@ def resume_run(
 ) -> Resumed:
     """Go on after the last completed phase: complete trials stay, what else is half done is set aside.
 
-    ``start`` repeats from that phase on; ``retry_failed`` repeats the trials that failed and all that rests
-    on them; ``fallback`` goes back where the last checkpoint is damaged, or files it covers are; with
-    ``accept_new_prices`` the remaining phases use prices that differ from those of the beginning. It ends in
-    the same bytes as a run that nothing interrupted.
+    ``start`` repeats from that phase on; ``until`` is the last phase to run, by default that of the run that
+    was interrupted, and the last of all where that was reached; ``retry_failed`` repeats the trials that
+    failed and all that rests on them; ``fallback`` goes back where the last checkpoint is damaged, or files
+    it covers are; with ``accept_new_prices`` the remaining phases use prices that differ from those of the
+    beginning. It ends in the same bytes as a run that nothing interrupted.
 
     Raises
     ------
@@ -66,11 +69,12 @@ def resume_run(
     PriceError
         The prices are others by now.
     UsageError
-        ``start`` is no phase or comes too early; or another process holds the workspace.
+        ``start`` or ``until`` is no phase or comes too early or late; or another process holds the workspace.
     """
     workspace = open_workspace(name, root)
     with leased(workspace):
         plan = plan_resume(workspace, Wish(start, retry_failed, fallback))
+        phases = _phases(workspace, plan, until)
         made = _environment(workspace)
         path = workspace.file(names.CONFIG, "config")
         config = parse_config(read_bytes(path).decode("utf-8", "replace"), where=str(path))
@@ -84,11 +88,37 @@ def resume_run(
         if changed:  # not before: the old record stops whoever goes on while trials of the old prices stand
             _record_prices(workspace, plan, made, market, sync=config.durability != "none")
         aside = f"Set aside in checkpoints/{names.SET_ASIDE}/{plan.seq}: {', '.join(moved)}."
-        remarks = [*plan.reasons, *([aside] if moved else [])]
-        journal = _journal(workspace, plan, {"after": plan.base, "reasons": plan.reasons, "set_aside": moved})
+        further = [] if until or list(phases) == list(plan.phases) else [_further(workspace, phases[-1])]
+        remarks = [*plan.reasons, *([aside] if moved else []), *further]
+        journal = _journal(
+            workspace, phases, {"after": plan.base, "reasons": plan.reasons, "set_aside": moved}
+        )
         trip = Trip(workspace, config, folder, market, workers or default_workers(), reporter)
-        carry_out(trip, journal, plan.phases)
-    return Resumed(workspace, plan.phases, remarks)
+        carry_out(trip, journal, phases)
+    return Resumed(workspace, phases, remarks)
+
+
+def _phases(workspace: Workspace, plan: Plan, until: str | None) -> Sequence[str]:
+    """Return the phases to run: as far as was asked, or as the run that was interrupted was to go.
+
+    The test period is looked at once and for good: nobody who stopped before it is taken there unasked.
+    """
+    if until is None:
+        until = last_phase(workspace)
+        until = until if until in plan.phases else PHASES[-1]
+    elif until not in (plan.phases or PHASES):
+        raise UsageError(
+            "--until",
+            found=repr(until),
+            expected=f"one of {', '.join(plan.phases or PHASES)}",
+            remedy="end no earlier than with the first phase to run",
+        )
+    return [phase for phase in plan.phases if phase <= until]
+
+
+def _further(workspace: Workspace, phase: str) -> str:
+    go_on = f"workspace-kit resume {workspace.id} --results {shlex.quote(str(workspace.root))}"
+    return f"Ended after {phase}, as the run was begun; {go_on} goes on."
 
 
 def _environment(workspace: Workspace) -> dict[str, Any]:
@@ -108,10 +138,10 @@ def _environment(workspace: Workspace) -> dict[str, Any]:
     return made
 
 
-def _journal(workspace: Workspace, plan: Plan, told: Mapping[str, object]) -> Journal:
-    journal = Journal.resumed(workspace)
+def _journal(workspace: Workspace, phases: Sequence[str], told: Mapping[str, object]) -> Journal:
+    journal = Journal.resumed(workspace, until=phases[-1] if phases else PHASES[-1])
     journal.recall(complete_trials(workspace))
-    journal.phase = plan.phases[0] if plan.phases else PHASES[-1]
+    journal.phase = phases[0] if phases else PHASES[-1]
     journal.note("resumed", told)
     return journal
 

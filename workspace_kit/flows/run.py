@@ -83,7 +83,7 @@ def run_workflow(
         about.of(told), folder, root=Path(root), name=workspace_id, workers=workers, reporter=reporter
     )
     with leased(trip.workspace):
-        carry_out(trip, Journal(trip.workspace), PHASES[: PHASES.index(until) + 1])
+        carry_out(trip, Journal(trip.workspace, until), PHASES[: PHASES.index(until) + 1])
     return trip.workspace
 
 
