@@ -199,10 +199,20 @@ def test_a_killed_run_goes_no_further_than_it_was_begun_until_a_person_says_so(t
     workspace = interrupted_after("trial_2.json", tiny, tmp_path, until="phase_3")
     resumed = wk.resume_run(workspace, workers=1)
     assert list(resumed.phases) == ["phase_1", "phase_2", "phase_3"]
-    assert resumed.remarks[-1].startswith("Ended after phase_3, as the run was begun; workspace-kit resume ")
+    assert resumed.remarks[-1].startswith("Ended after phase_3, as the run was begun; `workspace-kit resume ")
     assert not (workspace / "performance" / "validation_results.json").exists()
     resumed = wk.resume_run(workspace, workers=1)
     assert list(resumed.phases) == ["phase_4"]
+
+
+def test_the_command_that_an_error_names_finds_the_workspace_wherever_it_lies(golden, tmp_path):
+    folder = Path(shutil.copytree(golden[0], tmp_path / "my results" / ID))
+    (folder / "analysis" / "regimes.csv").unlink()
+    with pytest.raises(WorkspaceCorruptedError) as caught:
+        wk.resume_run(folder)
+    named = shlex.split(caught.value.remedy.partition("`workspace-kit ")[2].partition("`")[0])
+    typed = ["analysis/regimes.csv" if each == "PATH" else each for each in named]
+    subprocess.run([*COMMAND, *typed], env=environment(), check=True)
 
 
 def test_a_resume_ends_with_the_phase_asked_for(tiny, tmp_path, in_process):

@@ -242,7 +242,9 @@ def test_a_damaged_checkpoint_is_named_and_the_way_out_with_it(workspace):
             "not JSON: Expecting value at column 12 of line 4",
         )
     ]
-    with pytest.raises(WorkspaceCorruptedError, match="`workspace-kit resume w --fallback` goes back"):
+    with pytest.raises(
+        WorkspaceCorruptedError, match=r"`workspace-kit resume w --fallback --results /\S+` goes"
+    ):
         check(found.rows, where=workspace.path)
 
 

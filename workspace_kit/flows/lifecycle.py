@@ -117,7 +117,7 @@ def remove_workspace(workspace: Workspace | Path | str, root: Path | str = names
             str(held.path),
             found="a pinned workspace",
             expected="one that may go",
-            remedy="`workspace-kit pin --off` first",
+            remedy=f"`{held.command('pin', '--off')}` first",
         )
     with leased(held):
         hidden = held.root / f".{held.id}.{os.getpid()}.removing"

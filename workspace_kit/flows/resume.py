@@ -1,7 +1,6 @@
 """Go on with a workspace that was interrupted or changed, or repeat it from some phase on."""
 
 import hashlib
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,8 +116,7 @@ def _phases(workspace: Workspace, plan: Plan, until: str | None) -> Sequence[str
 
 
 def _further(workspace: Workspace, phase: str) -> str:
-    go_on = f"workspace-kit resume {workspace.id} --results {shlex.quote(str(workspace.root))}"
-    return f"Ended after {phase}, as the run was begun; {go_on} goes on."
+    return f"Ended after {phase}, as the run was begun; `{workspace.command('resume')}` goes on."
 
 
 def _environment(workspace: Workspace) -> dict[str, Any]:

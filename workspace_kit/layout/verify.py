@@ -123,14 +123,15 @@ def check(rows: pl.DataFrame, *, where: Path) -> None:
             expected="every file readable",
             remedy="give leave to read them, or restore them",
         )
+    held = Workspace(where.parent, where.name)
     raise WorkspaceCorruptedError(
         str(where),
         found=f"{_files(len(told))} changed since the last checkpoint: {found}",
         expected="every file as its checkpoint recorded it",
-        remedy=f"`workspace-kit resume {where.name} --fallback` goes back to the last good checkpoint"
+        remedy=f"`{held.command('resume', '--fallback')}` goes back to the last good checkpoint"
         if DAMAGED in problems["verdict"].to_list()
         else "restore what was not meant to change; "
-        f"`workspace-kit accept {where.name} PATH --reason ...` what was",
+        f"`{held.command('accept', 'PATH', '--reason ...')}` what was",
     )
 
 
