@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +61,7 @@ def verify_workspace(
     with reporter("Files", inventory([held]).height) as step:
         digests = Digests(held, deep=deep, step=step)
         found = verify(held, digests)
-    digests.remember(now_ns=time.time_ns())
+    digests.remember()
     return found.rows
 
 
