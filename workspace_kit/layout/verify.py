@@ -18,7 +18,7 @@ from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import document_of, log_of
-from workspace_kit.schema import COUNT, TEXT, Column, Table
+from workspace_kit.schema import COUNT, PHASES, TEXT, Column, Table
 
 OK, LONGER, ACCEPTED, REGISTERED, MAY_CHANGE = "ok", "appended", "accepted", "registered", "may change"
 PARTIAL, ADDED = "partial output", "added"
@@ -81,7 +81,7 @@ def verify(workspace: Workspace, digests: Digests, *, chain: Chain | None = None
     """
     chain = chain or read_chain(workspace)
     base = chain.last
-    recorded = base.files if base else _started(workspace, "phase_1")
+    recorded = base.files if base else _started(workspace, PHASES[0])
     log, log_faults = _log(workspace)
     rows = [
         *_on_checkpoints(chain),
