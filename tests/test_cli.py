@@ -75,7 +75,7 @@ def test_list_shows_what_a_person_compares_and_csv_leaves_nothing_out(command, t
         ("run text.yaml", 2, "ConfigError: text.yaml: found text without keys, expected keys such as data,"),
         ("run torn.yaml", 2, "ConfigError: torn.yaml, line 1: found no YAML (expected the node content"),
         ("show workflow_2", 3, "one of the 1 workspaces there; did you mean 'workflow_1'?"),
-        ("show away", 3, "it is archived: `workspace-kit restore away` brings it back"),
+        ("show away", 3, "it is archived: `workspace-kit restore away --results results` brings it back"),
         ("show workflow_1 --results folder", 3, "expected a folder that holds some; check --results"),
         ("sql leaderbord", 2, "did you mean 'leaderboard'?"),
         ("report", 2, "found neither a workspace nor --all, expected one of them"),

@@ -553,3 +553,11 @@ def test_a_folder_of_ones_own_is_not_taken_from_others(there: str, tmp_path: Pat
     else:
         with pytest.raises(StorageError):
             storage.make_own_folder(path)
+
+
+def test_the_name_of_a_file_is_synced_even_where_another_process_made_it_and_died(tmp_path: Path) -> None:
+    path = tmp_path / "w.jsonl"
+    path.write_bytes(b"1\n")
+    first, second = (trace(lambda: storage.append(path, b"2\n", sync=True)) for _ in range(2))
+    assert first == ["open", "write", "fsync", "open", "fsync"]
+    assert second == ["write", "fsync"]

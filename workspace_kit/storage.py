@@ -42,11 +42,12 @@ _kept: "OrderedDict[str, _Kept]" = OrderedDict()
 
 @dataclass(slots=True)
 class _Kept:
-    """A descriptor for appending, the file it is of, and where our last whole record in it ends."""
+    """A descriptor for appending, its file, where our last whole record in it ends, and if its name lasts."""
 
     descriptor: int
     file: tuple[int, int]
     end: int = 0
+    is_named: bool = False
 
 
 def _trust(_path: Path) -> None:
@@ -162,8 +163,10 @@ def append(path: Path, records: bytes, *, sync: bool, opening: Callable[[Path], 
         except BaseException:
             _close_kept(str(path))
             raise
-    if sync and not size:
+    # Whoever made the file may have died before its name was on the device.
+    if sync and not kept.is_named:
         sync_folder(path.parent)
+        kept.is_named = True
 
 
 @contextmanager

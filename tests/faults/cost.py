@@ -60,6 +60,13 @@ def r15(*, full: bool) -> str:
         assert told["replace"] <= 150, told
         assert told["verify"] >= 0.5 * told["sha256"], told
     return (
-        f"R15: append {told['append']:.1f} µs, replace {told['replace']:.0f} µs,"
-        f" verify {told['verify']:.2f} GB/s a core (sha256 alone {told['sha256']:.2f})"
+        f"R15: append {told['append']:.1f} µs (≤ 10{missed(told['append'] > 10)}),"
+        f" replace {told['replace']:.0f} µs (≤ 150{missed(told['replace'] > 150)}),"
+        f" verify {told['verify']:.2f} GB/s a core (≥ 1{missed(told['verify'] < 1)};"
+        f" sha256 alone {told['sha256']:.2f})"
     )
+
+
+def missed(is_missed: bool) -> str:
+    """What is added where a target is missed that a loaded machine may miss without failing."""
+    return ", target missed" if is_missed else ""

@@ -282,7 +282,7 @@ def _checkpoint(root: Path, sync: bool) -> None:
         phase = f"phase_{number}"
         if w(root).file(names.CHECKPOINT, f"{phase}_complete").exists():
             continue
-        write_trial(w(root), number, sync)
+        write_trial(w(root), number, False)  # the checkpoint alone brings it to the device
         write_checkpoint(
             w(root),
             phase,

@@ -68,7 +68,7 @@ def tear_some(case: tuple[int, int]) -> int:
         for at in range(start, len(WHOLE), step * 40):
             data = torn(at, TEARS[at % len(TEARS)])
             path.write_bytes(data)
-            repair(inventory([Workspace(folder, "w")]))
+            repair(inventory([Workspace(folder, "w")]), step=lambda: None)
             assert path.read_bytes() == salvage(data)[0]
             originals = sorted(signals.glob("*.damaged"))
             assert [each.read_bytes() for each in originals] == [data] * bool(salvage(data)[1])

@@ -23,7 +23,7 @@ from workspace_kit.errors import (
     UsageError,
     WorkspaceCorruptedError,
 )
-from workspace_kit.flows import discovery, journal, resume, run
+from workspace_kit.flows import discovery, integrity, journal, market, resume, run
 from workspace_kit.layout import names, reader
 from workspace_kit.layout.chain import sealed
 
@@ -105,7 +105,7 @@ def trial_boundaries(operations: list[tuple[str, Path]]) -> list[int]:
     return sorted({each + after for each in places for after in (0, 1)})
 
 
-def interrupted_after(name: str, tiny: Path, root: Path) -> Path:
+def interrupted_after(name: str, tiny: Path, root: Path, until: str = "phase_4") -> Path:
     """Run until a file has taken its name, and no further."""
     is_there = False
 
@@ -116,7 +116,7 @@ def interrupted_after(name: str, tiny: Path, root: Path) -> Path:
         is_there = operation == "replace" and path.name == name
 
     with pytest.raises(Killed), storage.watch_operations(watch):
-        started(tiny, root)
+        started(tiny, root, until)
     return root / ID
 
 
@@ -195,6 +195,34 @@ def test_until_and_resume_make_one_whole_run(tiny, golden, tmp_path, in_process)
     assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
 
 
+def test_a_killed_run_goes_no_further_than_it_was_begun_until_a_person_says_so(tiny, tmp_path, in_process):
+    workspace = interrupted_after("trial_2.json", tiny, tmp_path, until="phase_3")
+    resumed = wk.resume_run(workspace, workers=1)
+    assert list(resumed.phases) == ["phase_1", "phase_2", "phase_3"]
+    assert resumed.remarks[-1].startswith("Ended after phase_3, as the run was begun; `workspace-kit resume ")
+    assert not (workspace / "performance" / "validation_results.json").exists()
+    resumed = wk.resume_run(workspace, workers=1)
+    assert list(resumed.phases) == ["phase_4"]
+
+
+def test_the_command_that_an_error_names_finds_the_workspace_wherever_it_lies(golden, tmp_path):
+    folder = Path(shutil.copytree(golden[0], tmp_path / "my results" / ID))
+    (folder / "analysis" / "regimes.csv").unlink()
+    with pytest.raises(WorkspaceCorruptedError) as caught:
+        wk.resume_run(folder)
+    named = shlex.split(caught.value.remedy.partition("`workspace-kit ")[2].partition("`")[0])
+    typed = ["analysis/regimes.csv" if each == "PATH" else each for each in named]
+    subprocess.run([*COMMAND, *typed], env=environment(), check=True)
+
+
+def test_a_resume_ends_with_the_phase_asked_for(tiny, tmp_path, in_process):
+    workspace = interrupted_after("trial_2.json", tiny, tmp_path)
+    assert list(wk.resume_run(workspace, until="phase_2", workers=1).phases) == ["phase_1", "phase_2"]
+    with pytest.raises(UsageError, match="one of phase_3, phase_4"):
+        wk.resume_run(workspace, until="phase_1")
+    assert list(wk.resume_run(workspace, until="phase_3", workers=1).phases) == ["phase_3"]
+
+
 def test_a_changed_file_stops_the_resume_and_nothing_is_touched(copy, in_process):
     path = copy / "performance" / "trial_1.json"
     path.write_text(path.read_text().replace('"ok"', '"OK"'))
@@ -222,6 +250,25 @@ def test_an_accepted_change_makes_later_phases_stale_and_resume_repeats_them(cop
     assert list(wk.resume_run(copy, workers=1).phases) == []
     name = "performance/validation_results.json"
     assert (copy / name).exists()
+
+
+def test_what_a_run_says_of_itself_makes_nothing_stale_when_its_loss_is_accepted(copy, in_process):
+    (copy / "metadata" / "phase_timing.json").unlink()
+    accepted = wk.accept_change(copy, "metadata/phase_timing.json", reason="nobody needs it")
+    assert list(accepted.stale) == []
+    assert list(wk.resume_run(copy, workers=1).phases) == []
+
+
+def test_a_user_without_a_name_accepts_by_number(copy, monkeypatch):
+    (copy / "analysis" / "regimes.csv").unlink()
+
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr(integrity.getpass, "getuser", nameless)
+    wk.accept_change(copy, "analysis/regimes.csv", reason="in a container")
+    event = json.loads((copy / "metadata" / "execution_log.json").read_text())[-1]
+    assert event["detail"]["who"] == f"uid {os.getuid()}"
 
 
 def test_an_accepted_configuration_makes_everything_stale(copy, in_process):
@@ -289,6 +336,21 @@ def test_fallback_goes_behind_files_that_changed(copy, golden, in_process):
     assert contents(copy, *RESULTS) == contents(golden[0], *RESULTS)
 
 
+def test_fallback_repeats_a_trial_whose_document_was_edited(tiny, golden, tmp_path, in_process):
+    workspace = started(tiny, tmp_path, until="phase_1")
+    path = workspace / "performance" / "trial_1.json"
+    told = json.loads(path.read_text())
+    told["metrics"]["sharpe_ratio"] = 99.0
+    path.write_text(json.dumps(told))
+    with pytest.raises(WorkspaceCorruptedError, match=r"trial_1\.json"):
+        wk.resume_run(workspace, workers=1)
+    wk.resume_run(workspace, fallback=True, until="phase_4", workers=1)
+    assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
+    aside = workspace / "checkpoints" / "set_aside" / "0" / "performance"
+    assert (aside / "trial_1.json").exists()
+    assert not (aside / "trial_0.json").exists()
+
+
 def test_a_newer_format_is_refused(copy):
     path = copy / "checkpoints" / "phase_4_complete.checkpoint"
     content = json.loads(path.read_text())
@@ -300,20 +362,61 @@ def test_a_newer_format_is_refused(copy):
 
 def test_other_prices_stop_unless_they_are_accepted(tiny, tmp_path, in_process, monkeypatch):
     workspace = started(tiny, tmp_path, until="phase_1")
-    honest = resume.load_market
-
-    def other(config, *, folder):
-        market = honest(config, folder=folder)
-        object.__setattr__(market, "digest", "0" * 64)
-        return market
-
-    monkeypatch.setattr(resume, "load_market", other)
+    with_prices(monkeypatch, "0")
     with pytest.raises(PriceError, match="--accept-new-prices"):
         wk.resume_run(workspace)
     resumed = wk.resume_run(workspace, accept_new_prices=True, workers=1)
     assert any("Prices changed after phase_1" in each for each in resumed.remarks)
     made = json.loads((workspace / "metadata" / "environment.json").read_text())
     assert "Prices changed after phase_1" in made["warnings"][-1]
+    assert list(wk.resume_run(workspace).phases) == []
+
+
+def with_prices(monkeypatch, digest: str) -> None:
+    """Let whoever resumes find other prices."""
+    honest = market.load_market
+
+    def other(config, *, folder):
+        found = honest(config, folder=folder)
+        object.__setattr__(found, "digest", digest * 64)
+        return found
+
+    monkeypatch.setattr(resume, "load_market", other)
+
+
+def stopped_with_new_prices(workspace: Path, *, at_record: int) -> None:
+    """Resume with other prices and stop before (0) or after (1) the new environment record takes its name."""
+    seen: list[bool] = []
+
+    def watch(operation: str, path: Path) -> None:
+        seen.extend([True] * (bool(seen) or (operation == "replace" and path.name == "environment.json")))
+        if len(seen) > at_record:
+            raise Killed
+
+    with pytest.raises(Killed), storage.watch_operations(watch):
+        wk.resume_run(workspace, accept_new_prices=True, workers=1)
+
+
+def test_killed_while_new_prices_are_accepted_no_trial_of_the_old_ones_stays(
+    tiny, tmp_path, in_process, monkeypatch
+):
+    workspace = interrupted_after("trial_2.json", tiny, tmp_path)
+    with_prices(monkeypatch, "0")
+    stopped_with_new_prices(workspace, at_record=1)
+    wk.resume_run(workspace, workers=1)
+    aside = workspace / "checkpoints" / "set_aside" / "0" / "performance"
+    assert sorted(path.name for path in aside.iterdir()) == [f"trial_{number}.json" for number in range(3)]
+
+
+def test_killed_between_two_acceptances_of_prices_the_first_still_counts(
+    tiny, tmp_path, in_process, monkeypatch
+):
+    workspace = started(tiny, tmp_path, until="phase_1")
+    for digest, at_record in (("0", 1), ("1", 0)):
+        with_prices(monkeypatch, digest)
+        stopped_with_new_prices(workspace, at_record=at_record)
+    resumed = wk.resume_run(workspace, accept_new_prices=True, workers=1)
+    assert list(resumed.phases) == ["phase_2", "phase_3", "phase_4"]
     assert list(wk.resume_run(workspace).phases) == []
 
 

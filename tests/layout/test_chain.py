@@ -52,6 +52,19 @@ def test_a_checkpoint_keeps_the_keys_of_the_users_document_and_adds_its_own(work
     assert entry["sha256"] == "8bb0cf6eb9b17d0f7d22b456f121257dc1254e1f01665370476383ea776df414"
 
 
+def test_what_is_appended_while_a_checkpoint_syncs_is_not_in_its_digest(workspace):
+    path = write(workspace, "signals/trial_0.jsonl", "1\n")
+
+    def append(operation, at):
+        if operation == "fsync" and at == path:
+            path.write_text("1\n2\n")
+
+    with storage.watch_operations(append):
+        content = json.loads(seal(workspace, "phase_1", sync=True).read_text())
+    assert path.stat().st_size == 4
+    assert [each["bytes"] for each in content["files"] if each["path"] == "signals/trial_0.jsonl"] == [2]
+
+
 def test_each_checkpoint_names_the_one_before_it(workspace):
     for phase in ("phase_2", "phase_1", "phase_10"):
         seal(workspace, phase, sync=True)

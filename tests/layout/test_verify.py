@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import itertools
 import json
 import os
 
@@ -125,9 +126,9 @@ def test_a_folder_that_is_gone_is_a_deletion_of_each_file_in_it(workspace):
 
 def test_a_changed_file_with_its_old_time_is_found_even_with_remembered_digests(workspace):
     path = workspace.path / "analysis" / "a.json"
-    digests = Digests(workspace, deep=False)
+    digests = Digests(workspace, deep=False, now_ns=lambda: 10**19)
     verify(workspace, digests)
-    digests.remember(now_ns=path.stat().st_mtime_ns + 10**11)
+    digests.remember()
     before = path.stat()
     path.write_text("[1, 2, 4]")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -136,9 +137,9 @@ def test_a_changed_file_with_its_old_time_is_found_even_with_remembered_digests(
 
 
 def test_remembered_digests_spare_reading_and_deep_reads_again(workspace, monkeypatch):
-    digests = Digests(workspace, deep=False)
+    digests = Digests(workspace, deep=False, now_ns=lambda: 10**19)
     verify(workspace, digests)
-    digests.remember(now_ns=10**19)
+    digests.remember()
     read = []
 
     honest = module.sha256_of
@@ -150,9 +151,12 @@ def test_remembered_digests_spare_reading_and_deep_reads_again(workspace, monkey
 
 
 def test_a_file_changed_just_now_is_not_remembered(workspace):
-    digests = Digests(workspace, deep=False)
+    last = max(path.stat().st_mtime_ns for path in workspace.path.rglob("*"))
+    # The verify itself may take long: what counts is when each file was looked at.
+    moments = itertools.chain([last + 1] * 6, itertools.repeat(10**19))
+    digests = Digests(workspace, deep=False, now_ns=moments.__next__)
     verify(workspace, digests)
-    digests.remember(now_ns=(workspace.path / "analysis" / "a.json").stat().st_mtime_ns + 1)
+    digests.remember()
     assert json.loads((workspace.root / ".workspace_kit" / "digests" / "w.json").read_text()) == {}
 
 
@@ -183,6 +187,18 @@ def test_an_accepted_change_says_by_whom_and_why_and_covers_no_other_change(work
     assert verdicts(workspace) == {"analysis/a.json": ("accepted", "by ann: typo")}
     path.write_text("[0]")
     assert verdicts(workspace)["analysis/a.json"][0] == "truncated"
+
+
+def test_an_accepted_file_that_is_changed_again_is_no_longer_known(workspace):
+    path = workspace.path / "analysis" / "mine.txt"
+    path.write_text("1")
+    digest = hashlib.sha256(b"1").hexdigest()
+    log(
+        workspace, "accepted", {"path": "analysis/mine.txt", "sha256": digest, "who": "ann", "reason": "mine"}
+    )
+    assert verdicts(workspace)["analysis/mine.txt"][0] == "registered"
+    path.write_text("2")
+    assert verdicts(workspace)["analysis/mine.txt"][0] == "added"
 
 
 def test_all_changes_are_listed_in_one_error(workspace):
@@ -230,7 +246,9 @@ def test_a_damaged_checkpoint_is_named_and_the_way_out_with_it(workspace):
             "not JSON: Expecting value at column 12 of line 4",
         )
     ]
-    with pytest.raises(WorkspaceCorruptedError, match="`workspace-kit resume w --fallback` goes back"):
+    with pytest.raises(
+        WorkspaceCorruptedError, match=r"`workspace-kit resume w --fallback --results /\S+` goes"
+    ):
         check(found.rows, where=workspace.path)
 
 

@@ -60,6 +60,7 @@ def resume(
     *,
     results: Results = ROOT,
     start: Annotated[str | None, typer.Option("--from", help="Repeat from this phase on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last phase to run; by default as it was begun.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed trials again.")] = False,
     fallback: Annotated[
         bool, typer.Option("--fallback", help="Go back where the last checkpoint is damaged.")
@@ -79,6 +80,7 @@ def resume(
             workspace,
             results,
             start=start,
+            until=until,
             retry_failed=retry_failed,
             fallback=fallback,
             accept_new_prices=accept_new_prices,

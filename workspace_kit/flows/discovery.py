@@ -48,7 +48,7 @@ def discover(trip: Trip, journal: Journal) -> None:
             str(trip.workspace.path),
             found=f"all {len(wanted)} trials failed, the first one with: {journal.first_error}",
             expected="at least one that does not",
-            remedy=f"see `workspace-kit show {trip.workspace.id}`",
+            remedy=f"see `{trip.workspace.command('show')}`",
         )
     inherited = [trial for trial in wanted if isinstance(trial, Inherited)]
     summarise_sweep(trip, before=tried_before(inherited, root=trip.workspace.root) if inherited else 0)

@@ -1,7 +1,7 @@
 """Doors for what changed: verify a workspace, accept a change that was meant."""
 
 import getpass
-import time
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,10 +31,11 @@ from workspace_kit.layout.verify import (
     verify,
 )
 from workspace_kit.layout.writer import log_event
+from workspace_kit.schema import PHASES
 
 START = "the start"
 _ACCEPTABLE = (MODIFIED, TRUNCATED, DELETED, LONGER, PARTIAL, ADDED)
-_INPUTS = (names.CONFIG.name, names.METADATA.name)
+_INPUTS = ("config.yaml", "environment.json")
 
 
 class Acceptance(NamedTuple):
@@ -60,7 +61,7 @@ def verify_workspace(
     with reporter("Files", inventory([held]).height) as step:
         digests = Digests(held, deep=deep, step=step)
         found = verify(held, digests)
-    digests.remember(now_ns=time.time_ns())
+    digests.remember()
     return found.rows
 
 
@@ -127,7 +128,7 @@ def accept_change(
             detail={
                 "path": short,
                 "sha256": _digest(held, row),
-                "who": getpass.getuser(),
+                "who": _user(),
                 "reason": reason,
                 "after": after,
             },
@@ -144,13 +145,22 @@ def _within(workspace: Workspace, path: Path) -> str:
 
 
 def _written_by(found: Verification, path: str) -> str:
-    """Return the phase whose checkpoint was the first to list the file; configuration is there before all."""
+    """Return the phase whose checkpoint was the first to list the file.
+
+    What a run is given is there before all; what it says of itself no phase reads.
+    """
     folder, _, name = path.partition("/")
-    kind, _ = names.classify(folder, name) or (None, "")
-    if kind is not None and kind.name in _INPUTS:
-        return START
+    if folder == names.METADATA.folder:
+        return START if name in _INPUTS else found.phase or PHASES[-1]
     first = next((each.phase for each in found.chain.whole if path in each.files), None)
     return first or found.phase or START
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user whom no list of users names
+        return f"uid {os.getuid()}"
 
 
 def _digest(workspace: Workspace, row: dict[str, object]) -> str | None:

@@ -12,17 +12,24 @@ from workspace_kit.flows.trial import Outcome
 from workspace_kit.flows.trip import wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
+from workspace_kit.layout.reader import log_of
 from workspace_kit.layout.trials import FAILED, status_of
 from workspace_kit.layout.writer import log_event, write_document
+from workspace_kit.schema import PHASES
 
 HEARTBEAT_SECONDS = 1.0
+STARTED = "started"
 
 
 @dataclass(slots=True)
 class Journal:
-    """Keeps ``current_state.json``, ``execution_log.json`` and ``phase_timing.json`` of one run."""
+    """Keeps ``current_state.json``, ``execution_log.json`` and ``phase_timing.json`` of one run.
+
+    ``until`` is the last phase that the run is to make.
+    """
 
     workspace: Workspace
+    until: str = PHASES[-1]
     phase: str = ""
     completed: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -32,11 +39,11 @@ class Journal:
     last_beat: float = 0.0
 
     @classmethod
-    def resumed(cls, workspace: Workspace) -> "Journal":
+    def resumed(cls, workspace: Workspace, *, until: str) -> "Journal":
         """Go on with the journal of a run that was interrupted."""
         timing = content_of(workspace, names.METADATA, "phase_timing")
         phases, trials = timing.get("phases"), timing.get("trials")
-        return cls(workspace, phases=dict(phases or {}), trials=dict(trials or {}))
+        return cls(workspace, until, phases=dict(phases or {}), trials=dict(trials or {}))
 
     def recall(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         """Record which trials had ended before, by their documents."""
@@ -48,7 +55,7 @@ class Journal:
         """Record that a phase runs, how long it took, and how it ended."""
         self.phase = phase
         started, begun = wall_clock(), time.perf_counter()
-        self._tell("started", "")
+        self._tell(STARTED, {"until": self.until})
         self._state("running")
         try:
             yield
@@ -121,6 +128,14 @@ class Journal:
             written_at=wall_clock(),
             durability="none",
         )
+
+
+def last_phase(workspace: Workspace) -> str:
+    """Return the last phase that the latest run or resume was to make: all of them where it does not say."""
+    events = [each for each in log_of(workspace) if isinstance(each, dict)]
+    told = [each.get("detail") for each in events if each.get("event") == STARTED]
+    until = told[-1].get("until") if told and isinstance(told[-1], dict) else None
+    return until if until in PHASES else PHASES[-1]
 
 
 def _natural(trial_id: str) -> tuple[int, str]:

@@ -126,7 +126,7 @@ def remove_workspace(workspace: Workspace | Path | str, root: Path | str = names
                 str(held.path),
                 found="a pinned workspace",
                 expected="one that may go",
-                remedy="`workspace-kit pin --off` first",
+                remedy=f"`{held.command('pin', '--off')}` first",
             )
         hidden = held.root / f".{held.id}.{os.getpid()}.removing"
         storage.rename(held.path, hidden)

@@ -77,7 +77,8 @@ def plan_resume(workspace: Workspace, wish: Wish) -> Plan:
     """
     digests, reasons = Digests(workspace, deep=True), list[str]()
     found = verify(workspace, digests)
-    if wish.fallback and found.problems.height:
+    bad = set(found.problems["path"])
+    if wish.fallback and bad:
         found, reasons = _one_back(workspace, digests, found)
     check(found.rows, where=workspace.path)
     _check_phases(workspace, found)
@@ -85,7 +86,7 @@ def plan_resume(workspace: Workspace, wish: Wish) -> Plan:
     first = min(_wished(found, wish.start), still_good)
     trials = complete_trials(workspace)
     from_scratch = still_good == 0 or wish.start == PHASES[0]
-    kept = set() if from_scratch else set(trials)
+    kept = set() if from_scratch else {trial for trial in trials if not bad & _names_of(workspace, trial)}
     failed = {trial for trial in kept if wish.retry_failed and status_of(trials[trial]) == FAILED}
     if failed:
         first = 0
@@ -159,13 +160,17 @@ def _wished(found: Verification, start: str | None) -> int:
 def _still_good(workspace: Workspace, found: Verification) -> int:
     """Return how many phases, from the first, had not yet read a file that was then changed on purpose."""
     accepted = accepted_changes(log_of(workspace))
-    changed = found.rows.filter(pl.col("verdict") == ACCEPTED)["path"]
-    after = [accepted[path].get("after") for path in changed]
+    changed = found.rows.filter(pl.col("verdict") == ACCEPTED).select("path", "sha256")
+    after = [accepted[path][digest].get("after") for path, digest in changed.iter_rows()]
     return min((PHASES.index(each) + 1 if each in PHASES else 0 for each in after), default=len(PHASES))
 
 
 def _files_of(workspace: Workspace, trial: str) -> tuple[Path, Path]:
     return workspace.file(names.TRIAL, trial), workspace.file(names.SIGNALS, trial)
+
+
+def _names_of(workspace: Workspace, trial: str) -> set[str]:
+    return {"/".join(path.parts[-2:]) for path in _files_of(workspace, trial)}
 
 
 def _no_longer_good(workspace: Workspace, plan: Plan) -> list[Path]:

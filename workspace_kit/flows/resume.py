@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workspace_kit import storage
-from workspace_kit.errors import NotFound, PriceError
+from workspace_kit.errors import NotFound, PriceError, UsageError
 from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.discovery import trials_of
-from workspace_kit.flows.journal import Journal
+from workspace_kit.flows.journal import Journal, last_phase
 from workspace_kit.flows.looks import test_prices
 from workspace_kit.flows.market import Market, load_market
 from workspace_kit.flows.plan import Plan, Wish, clear, plan_resume
@@ -46,6 +46,7 @@ def resume_run(
     root: Path | str = DEFAULT_ROOT,
     *,
     start: str | None = None,
+    until: str | None = None,
     retry_failed: bool = False,
     fallback: bool = False,
     accept_new_prices: bool = False,
@@ -54,10 +55,11 @@ def resume_run(
 ) -> Resumed:
     """Go on after the last completed phase: complete trials stay, what else is half done is set aside.
 
-    ``start`` repeats from that phase on; ``retry_failed`` repeats the trials that failed and all that rests
-    on them; ``fallback`` goes back where the last checkpoint is damaged, or files it covers are; with
-    ``accept_new_prices`` the remaining phases use prices that differ from those of the beginning. It ends in
-    the same bytes as a run that nothing interrupted.
+    ``start`` repeats from that phase on; ``until`` is the last phase to run, by default that of the run that
+    was interrupted, and the last of all where that was reached; ``retry_failed`` repeats the trials that
+    failed and all that rests on them; ``fallback`` goes back where the last checkpoint is damaged, or files
+    it covers are; with ``accept_new_prices`` the remaining phases use prices that differ from those of the
+    beginning. It ends in the same bytes as a run that nothing interrupted.
 
     Raises
     ------
@@ -66,26 +68,55 @@ def resume_run(
     PriceError
         The prices are others by now.
     UsageError
-        ``start`` is no phase or comes too early; or another process holds the workspace.
+        ``start`` or ``until`` is no phase or comes too early or late; or another process holds the workspace.
     """
     workspace = open_workspace(name, root)
     with leased(workspace):
         plan = plan_resume(workspace, Wish(start, retry_failed, fallback))
+        phases = _phases(workspace, plan, until)
         made = _environment(workspace)
         path = workspace.file(names.CONFIG, "config")
         config = parse_config(read_bytes(path).decode("utf-8", "replace"), where=str(path))
         folder = Path(made["config_folder"])
         market = load_market(config, folder=folder)
         trials_of(market, folder=folder, root=workspace.root)
-        if market.digest != made["prices"]["digest"]:
-            plan = _with_new_prices(workspace, plan, made, market, accept=accept_new_prices)
+        changed = market.digest != made["prices"]["digest"]
+        if changed:
+            plan = _with_new_prices(plan, made, market, accept=accept_new_prices)
         moved = clear(workspace, plan)
+        if changed:  # not before: the old record stops whoever goes on while trials of the old prices stand
+            _record_prices(workspace, plan, made, market, sync=config.durability != "none")
         aside = f"Set aside in checkpoints/{names.SET_ASIDE}/{plan.seq}: {', '.join(moved)}."
-        remarks = [*plan.reasons, *([aside] if moved else [])]
-        journal = _journal(workspace, plan, {"after": plan.base, "reasons": plan.reasons, "set_aside": moved})
+        further = [] if until or list(phases) == list(plan.phases) else [_further(workspace, phases[-1])]
+        remarks = [*plan.reasons, *([aside] if moved else []), *further]
+        journal = _journal(
+            workspace, phases, {"after": plan.base, "reasons": plan.reasons, "set_aside": moved}
+        )
         trip = Trip(workspace, config, folder, market, workers or default_workers(), reporter)
-        carry_out(trip, journal, plan.phases)
-    return Resumed(workspace, plan.phases, remarks)
+        carry_out(trip, journal, phases)
+    return Resumed(workspace, phases, remarks)
+
+
+def _phases(workspace: Workspace, plan: Plan, until: str | None) -> Sequence[str]:
+    """Return the phases to run: as far as was asked, or as the run that was interrupted was to go.
+
+    The test period is looked at once and for good: nobody who stopped before it is taken there unasked.
+    """
+    if until is None:
+        until = last_phase(workspace)
+        until = until if until in plan.phases else PHASES[-1]
+    elif until not in (plan.phases or PHASES):
+        raise UsageError(
+            "--until",
+            found=repr(until),
+            expected=f"one of {', '.join(plan.phases or PHASES)}",
+            remedy="end no earlier than with the first phase to run",
+        )
+    return [phase for phase in plan.phases if phase <= until]
+
+
+def _further(workspace: Workspace, phase: str) -> str:
+    return f"Ended after {phase}, as the run was begun; `{workspace.command('resume')}` goes on."
 
 
 def _environment(workspace: Workspace) -> dict[str, Any]:
@@ -105,22 +136,16 @@ def _environment(workspace: Workspace) -> dict[str, Any]:
     return made
 
 
-def _journal(workspace: Workspace, plan: Plan, told: Mapping[str, object]) -> Journal:
-    journal = Journal.resumed(workspace)
+def _journal(workspace: Workspace, phases: Sequence[str], told: Mapping[str, object]) -> Journal:
+    journal = Journal.resumed(workspace, until=phases[-1] if phases else PHASES[-1])
     journal.recall(complete_trials(workspace))
-    journal.phase = plan.phases[0] if plan.phases else PHASES[-1]
+    journal.phase = phases[0] if phases else PHASES[-1]
     journal.note("resumed", told)
     return journal
 
 
-def _with_new_prices(
-    workspace: Workspace, plan: Plan, made: Mapping[str, Any], market: Market, *, accept: bool
-) -> Plan:
-    """Return the plan where a person accepts other prices; a sweep half done is then repeated as a whole.
-
-    The log hears of the new environment record before it is written: whenever this is interrupted, the
-    record is as the log or as the checkpoint says.
-    """
+def _with_new_prices(plan: Plan, made: Mapping[str, Any], market: Market, *, accept: bool) -> Plan:
+    """Return the plan where a person accepts other prices; a sweep half done is then repeated as a whole."""
     before = made["prices"]["digest"]
     if not accept:
         raise PriceError(
@@ -130,6 +155,19 @@ def _with_new_prices(
             remedy="restore them, or go on with --accept-new-prices",
         )
     remark = f"Prices changed after {plan.base}: {before} until then, {market.digest} since."
+    done = plan.done if plan.chain.whole else frozenset[str]()
+    return plan._replace(done=done, reasons=[*plan.reasons, remark])
+
+
+def _record_prices(
+    workspace: Workspace, plan: Plan, made: Mapping[str, Any], market: Market, *, sync: bool
+) -> None:
+    """Write down other prices once nothing that is half done with the old ones stands any more.
+
+    The log hears of the new environment record before it is written: whenever this is interrupted, the
+    record is as the log or as the checkpoint says.
+    """
+    remark = plan.reasons[-1]
     content = {
         **{key: value for key, value in made.items() if key not in _HEAD},
         "prices": {"source": market.source, "digest": market.digest},
@@ -146,6 +184,4 @@ def _with_new_prices(
         "after": PHASES[-1],
     }
     log_event(workspace, at=wall_clock(), phase=plan.base, event=ACCEPT_EVENT, trial_id=None, detail=detail)
-    storage.replace(path, data, sync=False)
-    done = plan.done if plan.chain.whole else frozenset[str]()
-    return plan._replace(done=done, reasons=[*plan.reasons, remark])
+    storage.replace(path, data, sync=sync)

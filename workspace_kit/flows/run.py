@@ -1,7 +1,6 @@
 """The main job: four phases over one workflow, each ending in a checkpoint, and a page at the end."""
 
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -83,7 +82,7 @@ def run_workflow(
         about.of(told), folder, root=Path(root), name=workspace_id, workers=workers, reporter=reporter
     )
     with leased(trip.workspace):
-        carry_out(trip, Journal(trip.workspace), PHASES[: PHASES.index(until) + 1])
+        carry_out(trip, Journal(trip.workspace, until), PHASES[: PHASES.index(until) + 1])
     return trip.workspace
 
 
@@ -112,8 +111,7 @@ def carry_out(trip: Trip, journal: Journal, phases: Sequence[str]) -> None:
         if not phases or phases[-1] == PHASES[-1]:
             write_report(workspace)
     except KeyboardInterrupt:
-        remedy = f"workspace-kit resume {workspace.id} --results {shlex.quote(str(workspace.root))}"
-        raise KeyboardInterrupt(f"Go on with: {remedy}") from None
+        raise KeyboardInterrupt(f"Go on with: {workspace.command('resume')}") from None
 
 
 def default_workers() -> int:

@@ -125,9 +125,9 @@ def cover(files: pl.DataFrame, *, sync: bool) -> Iterator[dict[str, object]]:
         path = Path(name)
         if path.is_symlink() or not path.is_file():
             continue
-        if sync:
-            storage.sync_file(path)
         data = read_bytes(path)
+        if sync:  # after reading: what a digest covers is on the device, whoever appends meanwhile
+            storage.sync_file(path)
         digest = hashlib.sha256(data).hexdigest()
         yield {
             "path": "/".join(path.parts[-2:]),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,11 +22,19 @@ class Digests:
     workspace, beside the mirror; where that cannot be written, nothing is.
     """
 
-    def __init__(self, workspace: Workspace, *, deep: bool, step: Callable[[], None] = lambda: None) -> None:
-        self._step = step
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        deep: bool,
+        step: Callable[[], None] = lambda: None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._step, self._now_ns = step, now_ns
         self._place = workspace.root / names.DERIVED / "digests" / f"{workspace.id}.json"
         self._known: Mapping[str, Any] = {} if deep else _remembered(self._place)
         self._seen: dict[str, list[object]] = {}
+        self._still: set[str] = set()
 
     def of(self, path: Path, status: os.stat_result) -> str:
         """Return the digest of a file whose status is known.
@@ -37,6 +46,10 @@ class Digests:
         """
         name = "/".join(path.parts[-2:])
         identity = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+        if max(identity[2:]) < self._now_ns() - storage.RACY_NS:
+            self._still.add(name)
+        else:
+            self._still.discard(name)
         match self._seen.get(name) or self._known.get(name):
             case [digest, known] if known == identity and isinstance(digest, str):
                 pass
@@ -50,13 +63,9 @@ class Digests:
         """Return the digest of a file's first bytes."""
         return sha256_of(path, length=length)
 
-    def remember(self, *, now_ns: int) -> None:
-        """Keep the digests of the files that have been still for a while."""
-        still = {
-            name: [digest, identity]
-            for name, [digest, identity] in self._seen.items()
-            if isinstance(identity, list) and max(identity[2:]) < now_ns - storage.RACY_NS
-        }
+    def remember(self) -> None:
+        """Keep the digests of the files that had been still for a while when they were looked at."""
+        still = {name: known for name, known in self._seen.items() if name in self._still}
         with suppress(StorageError):
             storage.make_folder(self._place.parent)
             storage.replace(self._place, json.dumps(still).encode(), sync=False)

@@ -70,7 +70,7 @@ def find_workspace(root: Path, name: str) -> Workspace:
 
 def _instead(wanted: Workspace, known: list[str]) -> str:
     if names.ARCHIVE.path(wanted.root, wanted.id).is_file():
-        return f"it is archived: `workspace-kit restore {wanted.id}` brings it back"
+        return f"it is archived: `{wanted.command('restore')}` brings it back"
     if near := difflib.get_close_matches(wanted.id, known, n=1):
         return f"did you mean {near[0]!r}?"
     return "see `workspace-kit list`" if known else "check --results"

@@ -6,6 +6,7 @@ No other module holds a folder's or a file's name.
 import datetime as dt
 import re
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,6 +157,12 @@ class Workspace:
     def path(self) -> Path:
         """The workspace's own folder."""
         return self.root / self.id
+
+    def command(self, name: str, *arguments: str) -> str:
+        """Return what a person types to have a command do something with this workspace."""
+        return " ".join(
+            ["workspace-kit", name, self.id, *arguments, "--results", shlex.quote(str(self.root))]
+        )
 
     def file(self, kind: FileKind, key: str) -> Path:
         """Where a file of this kind lies."""

@@ -18,7 +18,7 @@ from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import document_of, log_of
-from workspace_kit.schema import COUNT, TEXT, Column, Table
+from workspace_kit.schema import COUNT, PHASES, TEXT, Column, Table
 
 OK, LONGER, ACCEPTED, REGISTERED, MAY_CHANGE = "ok", "appended", "accepted", "registered", "may change"
 PARTIAL, ADDED = "partial output", "added"
@@ -81,13 +81,13 @@ def verify(workspace: Workspace, digests: Digests, *, chain: Chain | None = None
     """
     chain = chain or read_chain(workspace)
     base = chain.last
-    recorded = base.files if base else _started(workspace, "phase_1")
+    recorded = base.files if base else _started(workspace, PHASES[0])
     log, log_faults = _log(workspace)
     rows = [
         *_on_checkpoints(chain),
         *log_faults,
         *_on_recorded(workspace, recorded, accepted_changes(log), digests),
-        *_on_others(workspace, chain, set(recorded), log),
+        *_on_others(workspace, chain, set(recorded), log, digests),
     ]
     return Verification(VERDICTS.frame(sorted(rows, key=lambda row: str(row["path"]))), chain)
 
@@ -123,14 +123,15 @@ def check(rows: pl.DataFrame, *, where: Path) -> None:
             expected="every file readable",
             remedy="give leave to read them, or restore them",
         )
+    held = Workspace(where.parent, where.name)
     raise WorkspaceCorruptedError(
         str(where),
         found=f"{_files(len(told))} changed since the last checkpoint: {found}",
         expected="every file as its checkpoint recorded it",
-        remedy=f"`workspace-kit resume {where.name} --fallback` goes back to the last good checkpoint"
+        remedy=f"`{held.command('resume', '--fallback')}` goes back to the last good checkpoint"
         if DAMAGED in problems["verdict"].to_list()
         else "restore what was not meant to change; "
-        f"`workspace-kit accept {where.name} PATH --reason ...` what was",
+        f"`{held.command('accept', 'PATH', '--reason ...')}` what was",
     )
 
 
@@ -138,13 +139,15 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def accepted_changes(log: Sequence[Any]) -> dict[str, dict[str, Any]]:
-    """Return the last acceptance of each path: ``sha256`` (null: its absence), ``who, reason, after``."""
-    found = {}
+def accepted_changes(log: Sequence[Any]) -> dict[str, dict[str | None, dict[str, Any]]]:
+    """Return what was accepted of each path, by digest (null: its absence): ``who, reason, after``."""
+    found: dict[str, dict[str | None, dict[str, Any]]] = {}
     for event in log:
         detail = event.get("detail") if isinstance(event, dict) else None
-        if isinstance(detail, dict) and event.get("event") == ACCEPT_EVENT and "path" in detail:
-            found[str(detail["path"])] = detail
+        if not isinstance(detail, dict) or event.get("event") != ACCEPT_EVENT or "path" not in detail:
+            continue
+        if isinstance(digest := detail.get("sha256"), str | None):
+            found.setdefault(str(detail["path"]), {})[digest] = detail
     return found
 
 
@@ -167,14 +170,14 @@ def _on_checkpoints(chain: Chain) -> Iterator[dict[str, object]]:
 def _on_recorded(
     workspace: Workspace,
     recorded: Mapping[str, Mapping[str, Any]],
-    accepted: Mapping[str, Mapping[str, Any]],
+    accepted: Mapping[str, Mapping[str | None, Mapping[str, Any]]],
     digests: Digests,
 ) -> Iterator[dict[str, object]]:
     for name, entry in recorded.items():
-        row = {"path": name, **_judge(workspace.path / name, entry, digests)}
-        acceptance = accepted.get(name)
+        row: dict[str, Any] = {"path": name, **_judge(workspace.path / name, entry, digests)}
+        acceptance = accepted.get(name, {}).get(row.get("sha256"))
         is_change = row["verdict"] in {MODIFIED, TRUNCATED, DELETED, LONGER}
-        if is_change and acceptance and acceptance.get("sha256") == row.get("sha256"):
+        if is_change and acceptance:
             row["verdict"] = ACCEPTED
             row["detail"] = f"by {acceptance.get('who')}: {acceptance.get('reason')}"
         yield row
@@ -229,7 +232,7 @@ def _compare(
 
 
 def _on_others(
-    workspace: Workspace, chain: Chain, recorded: set[str], log: Sequence[Any]
+    workspace: Workspace, chain: Chain, recorded: set[str], log: Sequence[Any], digests: Digests
 ) -> Iterator[dict[str, object]]:
     """Judge what the checkpoint does not list: registered, the partial output of a phase, or of nobody."""
     files = inventory([workspace]).filter(~pl.col("kind").is_in(ASIDE))
@@ -244,7 +247,7 @@ def _on_others(
         row: dict[str, object] = {"path": short, "bytes": size, "detail": ""}
         if kind in _FREE:
             yield {**row, "verdict": MAY_CHANGE}
-        elif short in accepted or (
+        elif _is_as_accepted(path, accepted.get(short, {}), digests) or (
             kind in _ANALYSES and f"{ANALYSIS_EVENT}{path.name.partition('.')[0]}" in events
         ):
             yield {**row, "verdict": REGISTERED, "detail": "in the log"}
@@ -254,6 +257,15 @@ def _on_others(
             yield {**row, "verdict": PARTIAL, "detail": f"of {phase}"}
         else:
             yield {**row, "verdict": ADDED, "detail": "in no checkpoint, nor registered in the log"}
+
+
+def _is_as_accepted(path: Path, accepted: Mapping[str | None, object], digests: Digests) -> bool:
+    if not accepted or not is_regular(path):
+        return False
+    try:
+        return digests.of(path, os.lstat(path)) in accepted
+    except (OSError, WorkspaceKitError):
+        return False
 
 
 def _writes(workspace: Workspace, chain: Chain) -> list[tuple[str, list[str]]]:
