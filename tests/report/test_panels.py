@@ -1,5 +1,6 @@
 """A page takes panels of one's own, and says what it shows in figures that agree with the files."""
 
+import datetime as dt
 import re
 from dataclasses import replace
 
@@ -44,6 +45,17 @@ def test_a_panel_of_one_s_own_follows_the_built_in_ones(story):
 def test_a_panel_s_key_is_an_id_of_its_own(story, key):
     with pytest.raises(UsageError, match="give the panel another key"):
         page(story, [replace(MINE, key=key)])
+
+
+@pytest.mark.parametrize("key", ["days", "price-quality"])
+def test_days_of_a_table_sort_by_time_and_not_by_their_words(story, key):
+    days = {"day": [dt.date(2010, 2, 1)], "time": [dt.datetime(1990, 1, 31, 23, 59, 59)], "none": [None]}
+    mine = Panel("dated", "Dated", lambda _: [table("days", pl.DataFrame(days), caption="")])
+    shown = re.search(rf'<table id="{key}".*?</table>', page(story, [mine]), flags=re.DOTALL)[0]
+    worth = [float(value) for value in re.findall(r'data-value="([^"]+)">[^<]*\d{4}<', shown)]
+    assert dt.datetime(1990, 1, 31, 23, 59, 59, tzinfo=dt.UTC).timestamp() in worth
+    if key == "days":
+        assert worth[0] == dt.datetime(2010, 2, 1, tzinfo=dt.UTC).timestamp()
 
 
 def test_charts_that_stand_alone_are_pictures_too(story):

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from workspace_kit.report import words
-from workspace_kit.report.blocks import Cell, as_float, count_cell, metric_cell
+from workspace_kit.report.blocks import Cell, as_float, count_cell, date_cell, metric_cell
 from workspace_kit.report.document import environment, policy
 from workspace_kit.report.ink import INKS
 from workspace_kit.report.series import Floats, growth
@@ -104,7 +104,7 @@ def _cells(row: Mapping[str, Any]) -> list[tuple[Cell, bool]]:
         trials = Cell(f"{trials.text} ({words.count(failed)} failed)", trials.value)
     state = " · ".join(each for each in (row["state"], row["phase"]) if each).replace("_", " ")
     return [
-        (_created(row["created_at"]), False),
+        (date_cell(row["created_at"]), False),
         (Cell(words.short(state, most=_WORDS) or words.NOTHING), False),
         (trials, True),
         (Cell(words.short(words.named(row["candidate"] or words.NOTHING), most=_WORDS)), False),
@@ -113,12 +113,6 @@ def _cells(row: Mapping[str, Any]) -> list[tuple[Cell, bool]]:
         (count_cell(row["looks"]), True),
         (count_cell(None if is_away else row["faults"]), True),
     ]
-
-
-def _created(instant: dt.datetime | None) -> Cell:
-    if instant is None:
-        return Cell(words.NOTHING)
-    return Cell(words.date(instant), instant.replace(tzinfo=dt.UTC).timestamp())
 
 
 def _tags(text: str | None) -> tuple[str, ...]:
