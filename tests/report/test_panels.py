@@ -41,10 +41,24 @@ def test_a_panel_of_one_s_own_follows_the_built_in_ones(story):
     assert "s-gain" in made.page
 
 
-@pytest.mark.parametrize("key", ["growth", "main", "Own View", "x y", "", "1st"])
+@pytest.mark.parametrize("key", ["growth", "main", "months", "trials", "Own View", "x y", "", "1st"])
 def test_a_panel_s_key_is_an_id_of_its_own(story, key):
     with pytest.raises(UsageError, match="give the panel another key"):
         page(story, [replace(MINE, key=key)])
+
+
+@pytest.mark.parametrize("key", ["trials", "months", "performance-chart", "own-view", "../x", "gross_return"])
+def test_a_table_s_key_is_an_id_of_its_own_too(story, key):
+    counted = pl.DataFrame({"strategies": [4]})
+    mine = replace(MINE, build=lambda _: [table(key, counted, caption="")])
+    with pytest.raises(UsageError, match="give the table another key"):
+        page(story, [mine])
+
+
+def test_no_chart_of_one_s_own_takes_the_picture_of_another(story):
+    mine = replace(MINE, build=lambda _: [chart("equity", gross, caption="Gross.", label="A line.")])
+    with pytest.raises(UsageError, match=r"chart 'equity'.*give the chart another key"):
+        report(story, [mine])
 
 
 @pytest.mark.parametrize("key", ["days", "price-quality"])

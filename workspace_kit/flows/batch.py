@@ -26,7 +26,7 @@ from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.mirror import mirror_folder
 from workspace_kit.report import index_page
-from workspace_kit.report.page import CHART
+from workspace_kit.report.panels import CHART
 from workspace_kit.schema import TEXT
 from workspace_kit.shown import as_html
 
