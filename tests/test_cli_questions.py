@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import workspace_kit as wk
+from workspace_kit import flows
 
 HEADED = """\
 -- name: x
@@ -129,6 +130,28 @@ def test_watch_ends_well_when_somebody_stops_it(command, results, monkeypatch):
     monkeypatch.setattr(time, "sleep", stopped)
     code, out, err = command("watch", "two")
     assert (code, out.count("\n"), err) == (0, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "door"),
+    [
+        (["list"], "open_catalog"),
+        (["show", "two"], "overview"),
+        (["compare", "two", "two"], "compare_workspaces"),
+        (["sql", "select 1"], "open_catalog"),
+        (["catalog"], "publish_catalog"),
+        (["report", "two"], "write_report"),
+        (["report", "--all"], "write_reports"),
+    ],
+)
+def test_a_question_that_is_stopped_says_how_to_go_on(command, results, monkeypatch, typed, door):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flows, door, stopped)
+    code, _, err = command(*typed)
+    assert code == 130
+    assert "Interrupted; what was committed stays." in err
 
 
 def test_watch_of_nothing_says_how_to_begin(command, tmp_path):
