@@ -100,6 +100,7 @@ def test_catalog_publishes_what_any_duckdb_reads_and_replaces_only_its_own(comma
     with duckdb.connect(tmp_path / "results" / "catalog.duckdb", read_only=True) as connection:
         assert connection.sql("select count(*) from signals").fetchall() == [(2,)]
         assert connection.sql("select trial_id from leaderboard(most := 1)").fetchall() == [("trial_0",)]
+    (tmp_path / "elsewhere").mkdir()
     assert command("catalog", "elsewhere/mine.duckdb")[0] == 0
     (tmp_path / "notes.txt").write_text("mine")
     code, _, err = command("catalog", "notes.txt")
