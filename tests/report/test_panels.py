@@ -1,6 +1,7 @@
 """A page takes panels of one's own, and says what it shows in figures that agree with the files."""
 
 import datetime as dt
+import html
 import re
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from workspace_kit.errors import UsageError
 from workspace_kit.report import Note, Panel, blank, chart, colour, page, place, report, table
 from workspace_kit.report.crises import CRISES
+from workspace_kit.report.keyfigures import GROUPS
 from workspace_kit.report.panels import PANELS
 from workspace_kit.report.series import by_series, growth, values
 
@@ -113,6 +115,19 @@ def test_key_figures_name_every_measure_of_the_group(told):
         "Alpha a year",
     ):
         assert title in figures
+
+
+def test_every_key_figure_says_what_it_means_beside_its_name_and_in_a_table(told):
+    meanings = re.search(
+        r'<details class="fold">(?:(?!</details>).)*id="key-figures-meanings".*?</details>',
+        told,
+        flags=re.DOTALL,
+    )[0]
+    for measure in (each for group in GROUPS.values() for each in group):
+        meaning = html.escape(measure.meaning, quote=True)
+        title = html.escape(measure.title, quote=True)
+        assert f'<th scope="row" title="{meaning}">{title}</th>'.replace("&#x27;", "&#39;") in told
+        assert f'<th scope="row">{title}</th><td>{meaning}</td>'.replace("&#x27;", "&#39;") in meanings
 
 
 def test_a_crisis_tells_what_its_bars_compounded_to(story, told):

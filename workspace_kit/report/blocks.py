@@ -73,11 +73,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell's words, the number it sorts by, and its shade: ``up-1`` … ``up-5``, ``down-1`` … ``down-5``."""
+    """A cell's words, the number it sorts by, and its shade: ``up-1`` … ``up-5``, ``down-1`` … ``down-5``.
+
+    ``hint`` is said of a row's name where a pointer rests on it.
+    """
 
     text: str
     value: float | None = None
     shade: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
