@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import workspace_kit as wk
+from workspace_kit import flows
 
 HEADED = """\
 -- name: x
@@ -99,6 +100,7 @@ def test_catalog_publishes_what_any_duckdb_reads_and_replaces_only_its_own(comma
     with duckdb.connect(tmp_path / "results" / "catalog.duckdb", read_only=True) as connection:
         assert connection.sql("select count(*) from signals").fetchall() == [(2,)]
         assert connection.sql("select trial_id from leaderboard(most := 1)").fetchall() == [("trial_0",)]
+    (tmp_path / "elsewhere").mkdir()
     assert command("catalog", "elsewhere/mine.duckdb")[0] == 0
     (tmp_path / "notes.txt").write_text("mine")
     code, _, err = command("catalog", "notes.txt")
@@ -129,6 +131,28 @@ def test_watch_ends_well_when_somebody_stops_it(command, results, monkeypatch):
     monkeypatch.setattr(time, "sleep", stopped)
     code, out, err = command("watch", "two")
     assert (code, out.count("\n"), err) == (0, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "door"),
+    [
+        (["list"], "open_catalog"),
+        (["show", "two"], "overview"),
+        (["compare", "two", "two"], "compare_workspaces"),
+        (["sql", "select 1"], "open_catalog"),
+        (["catalog"], "publish_catalog"),
+        (["report", "two"], "write_report"),
+        (["report", "--all"], "write_reports"),
+    ],
+)
+def test_a_question_that_is_stopped_says_how_to_go_on(command, results, monkeypatch, typed, door):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flows, door, stopped)
+    code, _, err = command(*typed)
+    assert code == 130
+    assert "Interrupted; what was committed stays." in err
 
 
 def test_watch_of_nothing_says_how_to_begin(command, tmp_path):

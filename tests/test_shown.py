@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import workspace_kit as wk
 from workspace_kit.analysis.correlation import correlations
+from workspace_kit.flows.frames import ChosenWeights
+from workspace_kit.report import words
 from workspace_kit.schema import Reading
 from workspace_kit.shown import as_html, printable
 
@@ -91,10 +94,25 @@ def test_workspaces_readings_and_analyses_show_themselves(tmp_path: Path) -> Non
         wk.open_workspace("w", tmp_path),
         Reading(frame, frame.clear()),
         correlations(times, min_overlap=2, window="common"),
+        ChosenWeights(pl.DataFrame({"member": ["a"], "weight": [1.0]}), None, 1),
     ]
     for each in shown:
         assert f"<strong>{type(each).__name__}</strong>" in each._repr_html_()
 
 
-def test_what_a_terminal_shows_is_spelled_out_by_the_same_rule() -> None:
-    assert printable("a\u202eb\x1b\n") == "a\\u202eb\\x1b\n"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202eb\n", "a\\u202eb\n"),
+        ("a\x00\x1b[31m", "a\\x00\\x1b[31m"),
+        ("\ud800", "\\ud800"),
+        ("שלום", "שלום"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("12\u202f345\u00a0%", "12\u202f345\u00a0%"),
+    ],
+)
+def test_characters_that_nobody_sees_are_spelled_out_alike_on_screens_and_pages(
+    text: str, shown: str
+) -> None:
+    assert printable(text) == shown
+    assert words.short(text, most=80) == shown.strip()

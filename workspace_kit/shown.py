@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,14 @@ _ROWS, _CHARACTERS = 8, 120
 
 
 def printable(text: str) -> str:
-    """Return the text with control, escape and bidirectional characters spelled out."""
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+    r"""Return the text with control, bidirectional and other unseen characters spelled out, as ``\u202e``."""
+    if text.isprintable():
+        return text
+    return "".join(each if _is_seen(each) else ascii(each)[1:-1] for each in text)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() or character == "\n" or unicodedata.category(character) == "Zs"
 
 
 def as_html(result: object) -> str:

@@ -56,9 +56,16 @@ def test_the_theme_follows_the_system_and_one_press_of_a_key_turns_it(window, pa
 def test_a_page_prints(window, pages, name):
     screen = window(1600, dark=True)
     screen.open(pages[name])
+    folded = screen.run(
+        "const folds = [...document.querySelectorAll('details')];"
+        " window.addEventListener('beforeprint', () => { window.shown = folds.map(each => each.open); });"
+        " return folds.map(each => each.open)"
+    )
     printed = base64.b64decode(screen.pdf())
     assert printed.startswith(b"%PDF")
     assert len(printed) > 5_000
+    assert screen.run("return window.shown") == [True] * len(folded)
+    assert screen.run("return [...document.querySelectorAll('details')].map(each => each.open)") == folded
     assert screen.complaints() == []
 
 

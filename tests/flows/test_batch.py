@@ -76,8 +76,25 @@ def test_one_that_fails_hinders_no_other_is_told_and_tried_again(root, monkeypat
     done = write_reports(root)
     assert done.failed == {"a": "ValueError: a bug; `workspace-kit --debug report a` shows where"}
     assert done.told == "Reports: 1 made, 0 kept, 1 failed"
-    assert done.index.is_file()
+    index = done.index.read_text()
+    assert re.findall(r"No new page: ([^;<]+)", index) == ["ValueError: a bug"]
     monkeypatch.setattr(batch, "write_report", real)
+    assert outcomes(root) == {"a": "made", "b": "kept"}
+    assert "No new page" not in done.index.read_text()
+
+
+def test_the_way_to_a_root_makes_no_page_again(root, tmp_path, monkeypatch):
+    outcomes(root)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(root)
+    for way in ("results", tmp_path / "link"):
+        assert outcomes(way) == {"a": "kept", "b": "kept"}
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100_000])
+def test_a_page_that_somebody_cut_or_wrote_is_made_again(root, content):
+    outcomes(root)
+    (root / "a" / "visualizations" / "report.html").write_bytes(content)
     assert outcomes(root) == {"a": "made", "b": "kept"}
 
 

@@ -53,11 +53,26 @@ def test_repair_tells_of_each_signal_file(held):
     assert watcher.taken == watcher.announced == {"Files": 2}
 
 
-def test_verify_tells_of_files_it_has_read_and_not_of_those_that_may_change(small, tmp_path):
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda held, bar: list(flows.overview(held.root, held.id, reporter=bar)), {"Files"}),
+        (lambda held, bar: flows.compare_workspaces(held, held, reporter=bar), {"Files"}),
+        (lambda held, bar: flows.write_report(held, reporter=bar), {"Files", "Report"}),
+    ],
+)
+def test_a_look_at_one_workspace_tells_of_the_files_it_reads(held, ask, told):
+    watcher = Watcher()
+    ask(held, watcher)
+    assert watcher.taken == watcher.announced
+    assert set(watcher.taken) == told
+
+
+def test_verify_announces_the_files_it_reads_and_not_those_that_may_change(small, tmp_path):
     root = tmp_path / "results"
     shutil.copytree(small, root / small.name)
     watcher = Watcher()
     flows.verify_workspace(small.name, root, deep=True, reporter=watcher)
     files = [path for path in (root / small.name).rglob("*") if path.is_file()]
-    assert watcher.announced == {"Files": len(files)}
+    assert watcher.taken == watcher.announced
     assert len(files) / 2 < watcher.taken["Files"] < len(files)

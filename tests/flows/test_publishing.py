@@ -43,6 +43,12 @@ def test_a_file_that_is_no_catalog_is_refused_and_stays(root: Path, tmp_path: Pa
     assert (tmp_path / "notes").read_text() == "mine"
 
 
+def test_a_folder_that_is_not_there_is_named_and_not_made(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="nowhere: found no such folder"):
+        publish_catalog(tmp_path / "nowhere" / "c.duckdb", root)
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_what_a_killed_process_left_half_made_is_in_nobodys_way(root: Path, tmp_path: Path) -> None:
     building = root / ".workspace_kit" / "publishing"
     building.mkdir(parents=True)

@@ -40,7 +40,7 @@ def returns(*values: float | None, workspace: str = "w", series: str = "ensemble
 
 
 def told(rows: pl.DataFrame, earned: pl.DataFrame = NO_RETURNS, **links: str) -> str:
-    return index_page(rows, earned, links=links, as_of=AS_OF)
+    return index_page(rows, earned, links=links, failures={}, as_of=AS_OF)
 
 
 def test_a_row_tells_what_was_recommended_how_it_fared_and_how_far_it_may_be_believed():
@@ -139,8 +139,6 @@ def test_a_thousand_workspaces_stay_a_small_page():
     names = [f"workflow_20260101_120000_{at:08x}" for at in range(1_000)]
     rows = summary(*(row(name, name="trend", train_sharpe_ratio=1.0, dsr=0.9) for name in names))
     earned = pl.concat([returns(*[0.01, -0.005] * 50, workspace=name) for name in names])
-    html = index_page(
-        rows, earned, links={name: f"{name}/visualizations/report.html" for name in names}, as_of=AS_OF
-    )
+    html = told(rows, earned, **{name: f"{name}/visualizations/report.html" for name in names})
     assert html.count("<tr>") == 1_001
     assert len(html.encode()) < 1_600_000

@@ -1,5 +1,7 @@
 """A page takes panels of one's own, and says what it shows in figures that agree with the files."""
 
+import datetime as dt
+import html
 import re
 from dataclasses import replace
 
@@ -9,6 +11,7 @@ import pytest
 from workspace_kit.errors import UsageError
 from workspace_kit.report import Note, Panel, blank, chart, colour, page, place, report, table
 from workspace_kit.report.crises import CRISES
+from workspace_kit.report.keyfigures import GROUPS
 from workspace_kit.report.panels import PANELS
 from workspace_kit.report.series import by_series, growth, values
 from workspace_kit.report.story import Story, prepared
@@ -43,10 +46,35 @@ def test_a_panel_of_one_s_own_follows_the_built_in_ones(story):
     assert "s-gain" in made.page
 
 
-@pytest.mark.parametrize("key", ["growth", "main", "Own View", "x y", "", "1st"])
+@pytest.mark.parametrize("key", ["growth", "main", "months", "trials", "Own View", "x y", "", "1st"])
 def test_a_panel_s_key_is_an_id_of_its_own(story, key):
     with pytest.raises(UsageError, match="give the panel another key"):
         page(story, [replace(MINE, key=key)])
+
+
+@pytest.mark.parametrize("key", ["trials", "months", "performance-chart", "own-view", "../x", "gross_return"])
+def test_a_table_s_key_is_an_id_of_its_own_too(story, key):
+    counted = pl.DataFrame({"strategies": [4]})
+    mine = replace(MINE, build=lambda _: [table(key, counted, caption="")])
+    with pytest.raises(UsageError, match="give the table another key"):
+        page(story, [mine])
+
+
+def test_no_chart_of_one_s_own_takes_the_picture_of_another(story):
+    mine = replace(MINE, build=lambda _: [chart("equity", gross, caption="Gross.", label="A line.")])
+    with pytest.raises(UsageError, match=r"chart 'equity'.*give the chart another key"):
+        report(story, [mine])
+
+
+@pytest.mark.parametrize("key", ["days", "price-quality"])
+def test_days_of_a_table_sort_by_time_and_not_by_their_words(story, key):
+    days = {"day": [dt.date(2010, 2, 1)], "time": [dt.datetime(1990, 1, 31, 23, 59, 59)], "none": [None]}
+    mine = Panel("dated", "Dated", lambda _: [table("days", pl.DataFrame(days), caption="")])
+    shown = re.search(rf'<table id="{key}".*?</table>', page(story, [mine]), flags=re.DOTALL)[0]
+    worth = [float(value) for value in re.findall(r'data-value="([^"]+)">[^<]*\d{4}<', shown)]
+    assert dt.datetime(1990, 1, 31, 23, 59, 59, tzinfo=dt.UTC).timestamp() in worth
+    if key == "days":
+        assert worth[0] == dt.datetime(2010, 2, 1, tzinfo=dt.UTC).timestamp()
 
 
 def test_charts_that_stand_alone_are_pictures_too(story):
@@ -90,6 +118,19 @@ def test_key_figures_name_every_measure_of_the_group(told):
         "Alpha a year",
     ):
         assert title in figures
+
+
+def test_every_key_figure_says_what_it_means_beside_its_name_and_in_a_table(told):
+    meanings = re.search(
+        r'<details class="fold">(?:(?!</details>).)*id="key-figures-meanings".*?</details>',
+        told,
+        flags=re.DOTALL,
+    )[0]
+    for measure in (each for group in GROUPS.values() for each in group):
+        meaning = html.escape(measure.meaning, quote=True)
+        title = html.escape(measure.title, quote=True)
+        assert f'<th scope="row" title="{meaning}">{title}</th>'.replace("&#x27;", "&#39;") in told
+        assert f'<th scope="row">{title}</th><td>{meaning}</td>'.replace("&#x27;", "&#39;") in meanings
 
 
 def test_a_crisis_tells_what_its_bars_compounded_to(story, told):

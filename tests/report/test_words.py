@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workspace_kit.report import words
+from workspace_kit.shown import printable
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
@@ -37,27 +38,13 @@ def test_a_day_reads_the_same_in_every_locale():
     assert words.date(None) == "–"
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a\u202eb", "a\\u202eb"),
-        ("a\x00\x1b[31m", "a\\u0000\\u001b[31m"),
-        ("\ud800", "\\ud800"),
-        ("שלום", "שלום"),
-        ("zero\u200bwidth", "zero\\u200bwidth"),
-    ],
-)
-def test_characters_that_nobody_sees_are_spelled_out(text, shown):
-    assert words.printable(text) == shown
-
-
 @given(st.text(max_size=300), st.integers(2, 80))
 @settings(deadline=None, max_examples=50)
 def test_a_short_text_is_one_printable_line_within_its_length(text, most):
     line = words.short(text, most=most)
     assert len(line) <= most
     assert "\n" not in line
-    assert line == words.printable(line)
+    assert line == printable(line)
     line.encode()
 
 

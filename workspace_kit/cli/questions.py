@@ -28,6 +28,7 @@ LISTED = {
 }
 
 
+@interruptible()
 def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
     """List the workspaces of a results folder, archived ones too.
 
@@ -45,23 +46,25 @@ def list_(*, results: Results = ROOT, form: Shape = "table") -> None:
     terminal.write_rows(rows.select(**LISTED) if form == "table" else rows, form)
 
 
+@interruptible()
 def show(workspace: Held, *, results: Results = ROOT) -> None:
     """Show one workspace: verdict, candidates on test, parameters per regime, failed trials, faults.
 
     Example: `workspace-kit show workflow_20260101_120000_1a2b3c4d`
     """
-    for title, rows in flows.overview(results, workspace):
+    for title, rows in flows.overview(results, workspace, reporter=terminal.progress_bar):
         terminal.say(title)
         if rows is not None:
             terminal.write_rows(rows, "table")
 
 
+@interruptible()
 def compare(a: Held, b: Held, *, results: Results = ROOT, form: Shape = "table") -> None:
     """Compare two workspaces: configuration, prices, versions, trials with equal strategy and parameters.
 
     Example: `workspace-kit compare workflow_20260101_120000_1a2b3c4d workflow_20260102_090000_5e6f7a8b`
     """
-    comparison = flows.compare_workspaces(a, b, results)
+    comparison = flows.compare_workspaces(a, b, results, reporter=terminal.progress_bar)
     if form != "table":
         terminal.write_rows(comparison.rows, form)
         return
@@ -71,6 +74,7 @@ def compare(a: Held, b: Held, *, results: Results = ROOT, form: Shape = "table")
             terminal.write_rows(rows, "table")
 
 
+@interruptible()
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="SQL, or the name of a question; without one, these are listed.")
@@ -108,6 +112,7 @@ def sql(
             terminal.write_frames(frames, form)
 
 
+@interruptible()
 def catalog(
     path: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The file; results/catalog.duckdb by default.")
@@ -149,6 +154,7 @@ def watch(
             show(glimpse.facts())
 
 
+@interruptible("Pages made stay; repeat the command for the rest.")
 def report(
     workspace: Annotated[
         str | None,
@@ -175,10 +181,10 @@ def report(
             remedy="name a workspace of `workspace-kit list`, or say --all",
         )
     if workspace is not None:
-        terminal.say(f"Report: {flows.write_report(flows.open_workspace(workspace, results), out=out)}")
+        held = flows.open_workspace(workspace, results)
+        terminal.say(f"Report: {flows.write_report(held, out=out, reporter=watching(quiet=quiet))}")
         return
-    with interruptible("Pages made stay; repeat the command for the rest."):
-        batch = flows.write_reports(results, out=out, workers=jobs, reporter=watching(quiet=quiet))
+    batch = flows.write_reports(results, out=out, workers=jobs, reporter=watching(quiet=quiet))
     for name, detail in batch.failed.items():
         terminal.remark(f"{name}: {detail}")
     terminal.say(f"{batch.told}\nIndex: {batch.index}")

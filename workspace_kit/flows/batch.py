@@ -25,7 +25,7 @@ from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.mirror import mirror_folder
 from workspace_kit.report import index_page
-from workspace_kit.report.page import CHART
+from workspace_kit.report.panels import CHART
 from workspace_kit.schema import TEXT
 from workspace_kit.shown import as_html
 from workspace_kit.storage import RACY_NS
@@ -91,8 +91,8 @@ def write_reports(
     """Write the page and the chart of every workspace of a root, then ``index.html`` over them.
 
     Pages go into each workspace's ``visualizations/`` and the index into the root, or all into the folder
-    ``out``, a folder per workspace. A page is made again only where a file of its workspace changed, or the
-    version of this package. ``workers`` are processes (default: all cores).
+    ``out``, a folder per workspace. A page is made again only where it changed, or a file of its workspace,
+    or the version of this package. ``workers`` are processes (default: all cores).
 
     Raises
     ------
@@ -110,23 +110,31 @@ def write_reports(
             for made in each(_make, wanted, shared=(folder, out), workers=count, lost=_lost):
                 failures[made.workspace] = made.failure
                 key = _key(Workspace(folder, made.workspace), out)
-                memory[key] = None if made.failure else states[made.workspace]
+                memory[key] = None if made.failure else _seal(Path(key), states[made.workspace])
                 step()
     rows = [_outcome(held, out, failures) for held in found]
-    return Batch(write_index(folder, out=out), pl.DataFrame(rows, schema=OUTCOMES, orient="row"))
+    return Batch(
+        write_index(folder, out=out, failures=failures), pl.DataFrame(rows, schema=OUTCOMES, orient="row")
+    )
 
 
-def write_index(root: Path, *, out: Path | None) -> Path:
-    """Write the page over all workspaces of a root, archived ones too, and return its place."""
+def write_index(root: Path, *, out: Path | None, failures: Mapping[str, str]) -> Path:
+    """Write the page over all workspaces of a root, archived ones too, and return its place.
+
+    ``failures`` say why a workspace has no new page.
+    """
     path = (out or root) / names.INDEX
     with open_catalog(root) as catalog:
         summary, returns = catalog.answer("workspace_summary"), catalog.answer("recommended_returns")
-    pages = {held.id: _page(held, out) for held in workspaces(root)}
+    places = {held.id: _page(held, out) for held in workspaces(root)}
     links = {
-        name: quote(page.relative_to(path.parent).as_posix()) for name, page in pages.items() if page.exists()
+        name: quote(place.relative_to(path.parent).as_posix())
+        for name, place in places.items()
+        if place.exists()
     }
     storage.make_folder(path.parent)
-    storage.replace(path, index_page(summary, returns, links=links, as_of=now()).encode(), sync=False)
+    page = index_page(summary, returns, links=links, failures=failures, as_of=now())
+    storage.replace(path, page.encode(), sync=False)
     return path
 
 
@@ -160,12 +168,15 @@ def _page(held: Workspace, out: Path | None) -> Path:
 
 
 def _state(held: Workspace) -> str | None:
-    """Identity of all that a page rests on; null where a file is too young to be told from a later state."""
+    """Identity of all that a page rests on; null where a file is too young to be told from a later state.
+
+    Files go by kind and key, so that they are the same however the way to them was spelled.
+    """
     files = inventory([held]).filter(~pl.col("kind").is_in([names.PAGE.name, names.PICTURE.name]))
     youngest = files.select(pl.max_horizontal("modified_ns", "changed_ns").max()).item()
     if youngest is not None and youngest > time.time_ns() - RACY_NS:
         return None
-    told = [sorted(versions().items()), files.drop("modified_at").rows()]
+    told = [sorted(versions().items()), files.drop("path", "modified_at").rows()]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
@@ -173,17 +184,25 @@ def _is_current(
     held: Workspace, out: Path | None, state: str | None, memory: Mapping[str, str | None]
 ) -> bool:
     page = _page(held, out)
-    is_there = page.exists() and page.with_name(f"{CHART}{names.PICTURE.suffix}").exists()
-    return is_there and state is not None and memory.get(_key(held, out)) == state
+    seal, has_chart = _seal(page, state), page.with_name(f"{CHART}{names.PICTURE.suffix}").exists()
+    return has_chart and seal is not None and memory.get(_key(held, out)) == seal
+
+
+def _seal(page: Path, state: str | None) -> str | None:
+    """Identity of a page beside that of what it rests on: one that was cut or written anew is another."""
+    if state is None or not page.exists():
+        return None
+    status = page.stat()
+    return f"{state} {status.st_size} {status.st_mtime_ns}"
 
 
 def _key(held: Workspace, out: Path | None) -> str:
-    return str(_page(held, out).absolute())
+    return str(_page(held, out).resolve())
 
 
 @contextmanager
 def _memory(root: Path) -> Iterator[dict[str, str | None]]:
-    """Remember from which state each page was made; an interruption forgets nothing of what is done."""
+    """Remember each page's seal as it was made; an interruption forgets nothing of what is done."""
     path = mirror_folder(root) / _MEMORY
     try:
         told = json.loads(path.read_bytes())

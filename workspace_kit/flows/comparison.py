@@ -8,9 +8,10 @@ import polars as pl
 
 from workspace_kit.analysis.composite import Matched, differences, differences_by_metric, matched_trials
 from workspace_kit.errors import WorkspaceKitError
-from workspace_kit.flows.catalogs import open_catalog, open_workspace
+from workspace_kit.flows.catalogs import open_catalog, open_workspace, reading
 from workspace_kit.flows.origins import content_of
 from workspace_kit.flows.provenance import digest_of
+from workspace_kit.flows.trip import Reporter, silent
 from workspace_kit.layout import names
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.reader import read_bytes
@@ -73,7 +74,11 @@ class Comparison(NamedTuple):
 
 
 def compare_workspaces(
-    a: str | Path | Workspace, b: str | Path | Workspace, root: Path | str = DEFAULT_ROOT
+    a: str | Path | Workspace,
+    b: str | Path | Workspace,
+    root: Path | str = DEFAULT_ROOT,
+    *,
+    reporter: Reporter = silent,
 ) -> Comparison:
     """Compare two workspaces, by their ids below a root or by their own folders.
 
@@ -83,7 +88,7 @@ def compare_workspaces(
         One of them is not there.
     """
     first, second = open_workspace(a, root), open_workspace(b, root)
-    trials, faults = zip(*(_trials_and_faults(each) for each in (first, second)), strict=True)
+    trials, faults = zip(*(_trials_and_faults(each, reporter) for each in (first, second)), strict=True)
     made = [content_of(each, names.METADATA, "environment") for each in (first, second)]
     configs = [_written_config(each) for each in (first, second)]
     return Comparison(
@@ -131,8 +136,11 @@ def _summed_up(trials: Matched) -> str:
     return f"Trials: {differ} of {matched} matched by strategy and parameters differ on train"
 
 
-def _trials_and_faults(workspace: Workspace) -> tuple[pl.DataFrame, pl.DataFrame]:
-    with open_catalog(workspace.root, [workspace.id]) as catalog:
+def _trials_and_faults(workspace: Workspace, reporter: Reporter) -> tuple[pl.DataFrame, pl.DataFrame]:
+    with (
+        reading(reporter) as progress,
+        open_catalog(workspace.root, [workspace.id], progress=progress) as catalog,
+    ):
         return catalog.answer("trials_on_train"), catalog.table("faults")
 
 

@@ -18,6 +18,7 @@ from workspace_kit.errors import DataError, UsageError
 from workspace_kit.flows.choice import choose_row, weight_sets
 from workspace_kit.flows.luck import sweep_odds, sweep_splits
 from workspace_kit.schema import PRICES, TABLES, WINNER_FACTS
+from workspace_kit.shown import as_html
 
 
 class ChosenWeights(NamedTuple):
@@ -31,6 +32,9 @@ class ChosenWeights(NamedTuple):
     weights: pl.DataFrame
     reason: str | None
     sets_tried: int
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def replay(signals: pl.DataFrame, prices: pl.DataFrame, *, execution: Execution) -> Replay:

@@ -7,9 +7,10 @@ import polars as pl
 
 from workspace_kit import storage
 from workspace_kit.errors import UsageError
-from workspace_kit.flows.catalogs import open_catalog, open_workspace
+from workspace_kit.flows.catalogs import open_catalog, open_workspace, reading
 from workspace_kit.flows.origins import content_of
 from workspace_kit.flows.pages import PAGE_KEY, verdict_of
+from workspace_kit.flows.trip import Reporter, silent
 from workspace_kit.flows.validation import NO_VALIDATION
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
@@ -46,10 +47,15 @@ def closing_line(workspace: Workspace) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def overview(root: Path, name: str) -> Iterator[tuple[str, pl.DataFrame | None]]:
+def overview(
+    root: Path, name: str, *, reporter: Reporter = silent
+) -> Iterator[tuple[str, pl.DataFrame | None]]:
     """Yield what one asks first of a workspace, each with a title: verdict, results, failures, faults."""
     workspace = open_workspace(name, root)
-    with open_catalog(workspace.root, [workspace.id]) as catalog:
+    with (
+        reading(reporter) as progress,
+        open_catalog(workspace.root, [workspace.id], progress=progress) as catalog,
+    ):
         about = catalog.answer("workspace_summary")
         results = catalog.table("validations").drop("workspace")
         regimes = catalog.table("regime_params").filter(pl.col("strategy").is_null())

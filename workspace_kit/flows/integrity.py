@@ -12,8 +12,8 @@ from workspace_kit.errors import NotFound, UsageError
 from workspace_kit.flows.catalogs import open_workspace
 from workspace_kit.flows.trip import Reporter, silent, wall_clock
 from workspace_kit.layout import names
+from workspace_kit.layout.chain import read_chain
 from workspace_kit.layout.digests import Digests
-from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lease import leased
 from workspace_kit.layout.names import DEFAULT_ROOT, Workspace
 from workspace_kit.layout.verify import (
@@ -28,6 +28,7 @@ from workspace_kit.layout.verify import (
     TRUNCATED,
     Verification,
     check,
+    compared_count,
     verify,
 )
 from workspace_kit.layout.writer import log_event
@@ -58,9 +59,10 @@ def verify_workspace(
     A file that cannot have changed since its digest was last taken is not read again, unless ``deep``.
     """
     held = open_workspace(workspace, root)
-    with reporter("Files", inventory([held]).height) as step:
+    chain = read_chain(held)
+    with reporter("Files", compared_count(held, chain)) as step:
         digests = Digests(held, deep=deep, step=step)
-        found = verify(held, digests)
+        found = verify(held, digests, chain=chain)
     digests.remember()
     return found.rows
 

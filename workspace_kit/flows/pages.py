@@ -12,11 +12,11 @@ import polars as pl
 from workspace_kit.config import Config
 from workspace_kit.errors import FileDamaged
 from workspace_kit.flows.candidates import EQUAL_ROW, ensemble_trial_id, recommended
-from workspace_kit.flows.catalogs import open_catalog, open_workspace
+from workspace_kit.flows.catalogs import open_catalog, open_workspace, reading
 from workspace_kit.flows.origins import config_of, content_of
 from workspace_kit.flows.provenance import digest_of
 from workspace_kit.flows.tearsheet import Numbers, statistics_of
-from workspace_kit.flows.trip import now
+from workspace_kit.flows.trip import Reporter, now, silent
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import record_of, zone_of
@@ -35,7 +35,11 @@ NO_VERDICT = "No verdict: this workspace has no analysis/overfitting.json, so no
 
 
 def write_report(
-    workspace: Workspace | Path | str, *, out: Path | None = None, panels: Sequence[Panel] = ()
+    workspace: Workspace | Path | str,
+    *,
+    out: Path | None = None,
+    panels: Sequence[Panel] = (),
+    reporter: Reporter = silent,
 ) -> Path:
     """Write ``report.html`` and a PNG of each chart that stands alone, and return the page's path.
 
@@ -43,10 +47,14 @@ def write_report(
     (`workspace_kit.report.Panel`) follow the built-in ones.
     """
     held = open_workspace(workspace)
-    made = report(story_of(held), panels)
-    for key, picture in made.pictures.items():
-        write_file(held, names.PICTURE, key, picture, out=out)
-    return write_file(held, names.PAGE, PAGE_KEY, made.page.encode(), out=out)
+    story = story_of(held, reporter=reporter)
+    with reporter("Report", 1) as step:
+        made = report(story, panels)
+        for key, picture in made.pictures.items():
+            write_file(held, names.PICTURE, key, picture, out=out)
+        path = write_file(held, names.PAGE, PAGE_KEY, made.page.encode(), out=out)
+        step()
+    return path
 
 
 def verdict_of(workspace: Workspace) -> str:
@@ -63,9 +71,12 @@ def verdict_of(workspace: Workspace) -> str:
     return " ".join(str(each) for each in (ensemble or sweep or NO_VERDICT, advice, test) if each)
 
 
-def story_of(workspace: Workspace) -> Story:
+def story_of(workspace: Workspace, *, reporter: Reporter = silent) -> Story:
     """Gather what a page tells of a workspace; whatever is not there is left out."""
-    with open_catalog(workspace.root, [workspace.id]) as catalog:
+    with (
+        reading(reporter) as progress,
+        open_catalog(workspace.root, [workspace.id], progress=progress) as catalog,
+    ):
         tables = {name: catalog.table(name) for name in TABLES if name not in {"signals", "files"}}
     listed = tables["workspaces"]
     about = listed.row(0, named=True) if listed.height else dict.fromkeys(listed.columns)

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from workspace_kit import storage
-from workspace_kit.errors import FileDamaged, UsageError
+from workspace_kit.errors import FileDamaged, NotFound, UsageError
 from workspace_kit.flows.catalogs import open_catalog, quiet
 from workspace_kit.flows.trip import wall_clock
 from workspace_kit.mirror import Progress, mirror_folder
@@ -23,7 +23,7 @@ def publish_catalog(path: Path, root: Path | str, *, progress: Progress = quiet)
     Raises
     ------
     NotFound
-        The root is not there.
+        The root, or the folder of ``path``, is not there.
     UsageError
         A file is there that is no such catalog; it stays as it is.
     """
@@ -36,11 +36,17 @@ def publish_catalog(path: Path, root: Path | str, *, progress: Progress = quiet)
         )
     as_of = wall_clock()
     with open_catalog(root, progress=progress) as catalog:
+        if not path.parent.is_dir():
+            raise NotFound(
+                str(path.parent),
+                found="no such folder",
+                expected="one for the catalog",
+                remedy="make it first",
+            )
         folder = mirror_folder(Path(root))
         with storage.locked(folder / "publish.lock"):
             building = _empty(folder / "publishing")
             publish(catalog, building / "catalog.duckdb", as_of=as_of, root=str(Path(root).absolute()))
-            storage.make_folder(path.parent)
             pieces = _pieces(building / "catalog.duckdb")
             storage.replace_checked(path, pieces, check=_read_back, sync=False)
             storage.remove_tree(building)

@@ -80,8 +80,7 @@ def verify(workspace: Workspace, digests: Digests, *, chain: Chain | None = None
         A checkpoint was written by a later version.
     """
     chain = chain or read_chain(workspace)
-    base = chain.last
-    recorded = base.files if base else _started(workspace, PHASES[0])
+    recorded = _recorded(workspace, chain)
     log, log_faults = _log(workspace)
     rows = [
         *_on_checkpoints(chain),
@@ -90,6 +89,18 @@ def verify(workspace: Workspace, digests: Digests, *, chain: Chain | None = None
         *_on_others(workspace, chain, set(recorded), log, digests),
     ]
     return Verification(VERDICTS.frame(sorted(rows, key=lambda row: str(row["path"]))), chain)
+
+
+def compared_count(workspace: Workspace, chain: Chain) -> int:
+    """Return of how many files `verify` takes the digest; the others may change."""
+    return sum(
+        entry["kind"] != MUTABLE and is_regular(workspace.path / name)
+        for name, entry in _recorded(workspace, chain).items()
+    )
+
+
+def _recorded(workspace: Workspace, chain: Chain) -> Mapping[str, Mapping[str, Any]]:
+    return chain.last.files if chain.last else _started(workspace, PHASES[0])
 
 
 def problems_of(rows: pl.DataFrame) -> pl.DataFrame:

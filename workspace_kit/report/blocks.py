@@ -73,11 +73,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell's words, the number it sorts by, and its shade: ``up-1`` … ``up-5``, ``down-1`` … ``down-5``."""
+    """A cell's words, the number it sorts by, and its shade: ``up-1`` … ``up-5``, ``down-1`` … ``down-5``.
+
+    ``hint`` is said of a row's name where a pointer rests on it.
+    """
 
     text: str
     value: float | None = None
     shade: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ def table(key: str, frame: pl.DataFrame, *, caption: str) -> Grid:
 
 def _any_cell(value: object) -> Cell:
     if isinstance(value, dt.date):
-        return Cell(words.date(value))
+        return date_cell(value)
     number = as_float(value)
     if number is None or isinstance(value, bool):
         return text_cell(value)
@@ -175,6 +179,14 @@ def _any_cell(value: object) -> Cell:
 def text_cell(value: object) -> Cell:
     """Return a cell of somebody's words, on one line, cut where they run long."""
     return Cell(words.short(str(value), most=_CELL_CHARACTERS) if value else words.NOTHING)
+
+
+def date_cell(instant: dt.date | None) -> Cell:
+    """Return a cell of a day, which sorts by the instant."""
+    if instant is None:
+        return Cell(words.NOTHING)
+    whole = instant if isinstance(instant, dt.datetime) else dt.datetime.combine(instant, dt.time())
+    return Cell(words.date(instant), whole.replace(tzinfo=dt.UTC).timestamp())
 
 
 def parameters_cell(value: object) -> Cell:

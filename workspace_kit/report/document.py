@@ -6,6 +6,7 @@ import hashlib
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from workspace_kit.report import words
+from workspace_kit.shown import printable
 
 
 def environment() -> Environment:
@@ -24,7 +25,7 @@ def environment() -> Environment:
 
 def _finalize(value: object) -> object:
     """Spell out what nobody could see in a text; markup of ours stays as it is."""
-    return words.printable(value) if type(value) is str else value
+    return printable(value) if type(value) is str else value
 
 
 def policy(*, style: str, script: str) -> str:

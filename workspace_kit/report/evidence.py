@@ -20,6 +20,7 @@ from workspace_kit.report.blocks import (
     chart,
     count_cell,
     cut,
+    date_cell,
     metric_cell,
     parameters_cell,
     text_cell,
@@ -233,8 +234,8 @@ def price_quality(story: Story) -> list[Block]:
     body = tuple(
         (
             text_cell(row["symbol"]),
-            Cell(words.date(row["first"])),
-            Cell(words.date(row["last"])),
+            date_cell(row["first"]),
+            date_cell(row["last"]),
             *(count_cell(row[name]) for name in counts),
         )
         for row in rows.head(MOST_ROWS).iter_rows(named=True)

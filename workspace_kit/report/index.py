@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from workspace_kit.report import words
-from workspace_kit.report.blocks import Cell, as_float, count_cell, metric_cell
+from workspace_kit.report.blocks import Cell, as_float, count_cell, date_cell, metric_cell
 from workspace_kit.report.document import environment, policy
 from workspace_kit.report.ink import INKS
 from workspace_kit.report.series import Floats, growth
 from workspace_kit.report.story import BENCHMARK
 
-_NAME, _TAGS, _WORDS = 80, 120, 40
+_NAME, _TAGS, _WORDS, _FAILURE = 80, 120, 40, 200
 _POINTS, _WIDTH, _HEIGHT = 48, 96, 24
 _SMALLEST, _LARGEST = 1e-9, 1e300
 # What is known of an archived workspace is what its archive says of it, which counts nothing.
@@ -37,10 +37,11 @@ class Sparkline:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One workspace: where its page lies, null where it has none, and what stands in its row."""
+    """One workspace: where its page lies, null where it has none, why no new one could be made, its row."""
 
     workspace: str
     link: str | None
+    failure: str
     name: str
     tags: tuple[str, ...]
     cells: tuple[tuple[Cell, bool], ...]
@@ -48,20 +49,27 @@ class Entry:
 
 
 def index_page(
-    summary: pl.DataFrame, returns: pl.DataFrame, *, links: Mapping[str, str], as_of: dt.datetime
+    summary: pl.DataFrame,
+    returns: pl.DataFrame,
+    *,
+    links: Mapping[str, str],
+    failures: Mapping[str, str],
+    as_of: dt.datetime,
 ) -> str:
     """Return one HTML document with a row per workspace, in the order given.
 
     ``summary`` is the answer ``workspace_summary``, ``returns`` the answer ``recommended_returns``; ``links``
-    are relative places of pages by workspace. Texts of others are escaped and cut where they run long. The
-    same frames give the same bytes.
+    are relative places of pages by workspace, ``failures`` why one has no new page. Texts of others are
+    escaped and cut where they run long. The same frames give the same bytes.
     """
     templates = environment()
     style = "".join(templates.get_template(name).render(inks=INKS) for name in ("style.css", "index.css"))
     script = templates.get_template("script.js").render()
     drawn = _sparklines(returns)
     return templates.get_template("index.html").render(
-        entries=[_entry(row, links=links, drawn=drawn) for row in summary.iter_rows(named=True)],
+        entries=[
+            _entry(row, links=links, failures=failures, drawn=drawn) for row in summary.iter_rows(named=True)
+        ],
         facts=_facts(summary, as_of=as_of),
         width=_WIDTH,
         height=_HEIGHT,
@@ -84,11 +92,18 @@ def _facts(summary: pl.DataFrame, *, as_of: dt.datetime) -> Mapping[str, str]:
     }
 
 
-def _entry(row: Mapping[str, Any], *, links: Mapping[str, str], drawn: Mapping[str, Sparkline]) -> Entry:
+def _entry(
+    row: Mapping[str, Any],
+    *,
+    links: Mapping[str, str],
+    failures: Mapping[str, str],
+    drawn: Mapping[str, Sparkline],
+) -> Entry:
     workspace = row["workspace"]
     return Entry(
         workspace=workspace,
         link=links.get(workspace),
+        failure=words.short(failures.get(workspace, ""), most=_FAILURE),
         name=words.short(row["name"] or "", most=_NAME) or workspace,
         tags=_tags(row["tags"]),
         cells=tuple(_cells(row)),
@@ -104,7 +119,7 @@ def _cells(row: Mapping[str, Any]) -> list[tuple[Cell, bool]]:
         trials = Cell(f"{trials.text} ({words.count(failed)} failed)", trials.value)
     state = " · ".join(each for each in (row["state"], row["phase"]) if each).replace("_", " ")
     return [
-        (_created(row["created_at"]), False),
+        (date_cell(row["created_at"]), False),
         (Cell(words.short(state, most=_WORDS) or words.NOTHING), False),
         (trials, True),
         (Cell(words.short(words.named(row["candidate"] or words.NOTHING), most=_WORDS)), False),
@@ -113,12 +128,6 @@ def _cells(row: Mapping[str, Any]) -> list[tuple[Cell, bool]]:
         (count_cell(row["looks"]), True),
         (count_cell(None if is_away else row["faults"]), True),
     ]
-
-
-def _created(instant: dt.datetime | None) -> Cell:
-    if instant is None:
-        return Cell(words.NOTHING)
-    return Cell(words.date(instant), instant.replace(tzinfo=dt.UTC).timestamp())
 
 
 def _tags(text: str | None) -> tuple[str, ...]:

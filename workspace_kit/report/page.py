@@ -11,11 +11,10 @@ from workspace_kit.report.blocks import Chart
 from workspace_kit.report.curves import overview
 from workspace_kit.report.document import environment, policy
 from workspace_kit.report.ink import INKS, house_style, png_bytes
-from workspace_kit.report.panels import PANELS, Panel, Section, check_keys, sections
+from workspace_kit.report.panels import CHART, PANELS, Panel, Section, sections
 from workspace_kit.report.results import curves_of, main_and_reference
 from workspace_kit.report.story import Story, prepared
 
-CHART = "performance_chart"
 _NAME = 120
 _PNG_SCALE = 1.6
 # Charts without a picture: the performance chart holds the first three, the page explains the others.
@@ -62,7 +61,6 @@ def page(story: Story, panels: Sequence[Panel] = ()) -> str:
 
 
 def _shown(told: Story, panels: Sequence[Panel]) -> list[Section]:
-    check_keys([*PANELS, *panels])
     with house_style():
         return sections(told, [*PANELS, *panels])
 

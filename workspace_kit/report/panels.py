@@ -1,12 +1,12 @@
 """The panels of a page, in order. To add one, write a function from a story to blocks and list it here."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workspace_kit.errors import UsageError
 from workspace_kit.report import evidence, keyfigures, research, results, trading, years
-from workspace_kit.report.blocks import Block
+from workspace_kit.report.blocks import Block, Chart, Grid
 from workspace_kit.report.story import Story
 
 
@@ -35,8 +35,10 @@ _NO_RETURNS = (
 )
 
 _KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# Ids that the page itself uses.
-_OWN = ("main", "verdict", "missing", "lineage", "theme")
+# The picture of the whole that every page comes with.
+CHART = "performance_chart"
+# Ids that the page itself uses, and that picture.
+_OWN = ("main", "verdict", "missing", "lineage", "theme", CHART.replace("_", "-"))
 
 PANELS = (
     Panel(
@@ -91,25 +93,30 @@ PANELS = (
 
 
 def sections(story: Story, panels: Sequence[Panel]) -> list[Section]:
-    """Build every panel."""
-    return [Section(panel.key, panel.title, tuple(panel.build(story)), panel.missing) for panel in panels]
-
-
-def check_keys(panels: Sequence[Panel]) -> None:
-    """Refuse keys that would make a page with two parts of one name.
+    """Build every panel.
 
     Raises
     ------
     UsageError
-        A key that is not lower-case words joined by dashes, or one that two panels have.
+        A key of a panel, chart or table that is not lower-case words joined by dashes, or that the page has
+        already: it would double an id, or write one picture over another.
     """
+    built = [Section(panel.key, panel.title, tuple(panel.build(story)), panel.missing) for panel in panels]
     known: set[str] = set(_OWN)
-    for panel in panels:
-        if not _KEY.fullmatch(panel.key) or panel.key in known:
+    for what, key in (each for section in built for each in _keys(section)):
+        if not _KEY.fullmatch(key) or key in known:
             raise UsageError(
-                f"panel {panel.key!r}",
-                found="a key that the page has already" if panel.key in known else "a key that is no id",
+                f"{what} {key!r}",
+                found="a key that the page has already" if key in known else "a key that is no id",
                 expected="lower-case words joined by dashes, each key once",
-                remedy="give the panel another key",
+                remedy=f"give the {what} another key",
             )
-        known.add(panel.key)
+        known.add(key)
+    return built
+
+
+def _keys(section: Section) -> Iterator[tuple[str, str]]:
+    yield "panel", section.key
+    for block in section.blocks:
+        if isinstance(block, Chart | Grid):
+            yield "chart" if isinstance(block, Chart) else "table", block.key

@@ -4,11 +4,11 @@ import datetime as dt
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Mapping
 
 from workspace_kit.report.story import BENCHMARK, BEST_SINGLE, BUY_AND_HOLD, ENSEMBLE, EQUAL_WEIGHT
 from workspace_kit.schema import BEAR, BULL, NEUTRAL
+from workspace_kit.shown import printable
 
 NOTHING = "–"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -34,7 +34,6 @@ PERCENTAGES = frozenset({"total_return", "cagr", "volatility", "max_drawdown", "
 _NBSP = "\u00a0"
 _MINUS = "\u2212"
 _BLANKS = re.compile(r"[ \n]+")
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def named(name: str) -> str:
@@ -92,17 +91,6 @@ def span(start: dt.date | None, end: dt.date | None) -> str:
 def period_words(period: str | None) -> str:
     """Return the words for the period that a metric was measured over."""
     return "the whole period" if period in {None, "all"} else short(period or "", most=40)
-
-
-def printable(text: str) -> str:
-    r"""Return a text with control, bidirectional and other unseen characters spelled out as ``\u202e``."""
-    if text.isprintable():
-        return text
-    return "".join(character if _is_seen(character) else f"\\u{ord(character):04x}" for character in text)
-
-
-def _is_seen(character: str) -> bool:
-    return character == "\n" or unicodedata.category(character) not in _UNSEEN
 
 
 def short(text: str, *, most: int) -> str:

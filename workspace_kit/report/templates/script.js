@@ -47,6 +47,13 @@
       press.addEventListener("click", () => sort(table, column, head));
     });
   }
+  const folds = [...document.querySelectorAll("details.fold")];
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = folds.filter((fold) => !fold.open);
+    opened.forEach((fold) => { fold.open = true; });
+  });
+  window.addEventListener("afterprint", () => { opened.forEach((fold) => { fold.open = false; }); });
   for (const input of document.querySelectorAll("input[data-table]")) {
     const table = document.getElementById(input.dataset.table);
     const status = document.getElementById(`${input.dataset.table}-status`);
