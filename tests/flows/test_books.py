@@ -98,7 +98,7 @@ def test_records_are_the_same_bytes_for_any_workers(tmp_path, epoch):
         files = [made.path / "analysis" / f"{name}.csv" for name in names]
         files += [made.path / "analysis" / "overfitting.json", made.path / "visualizations" / "report.html"]
         files += sorted((made.path / "visualizations").glob("*.png"))
-        assert len(files) > 12
+        assert any(file.suffix == ".png" for file in files)
         digests.append([(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files])
     assert digests[0] == digests[1]
 

@@ -11,6 +11,7 @@ import pytest
 from workspace_kit.errors import UsageError
 from workspace_kit.report import Note, Panel, blank, chart, colour, page, place, report, table
 from workspace_kit.report.crises import CRISES
+from workspace_kit.report.ink import house_style
 from workspace_kit.report.keyfigures import GROUPS
 from workspace_kit.report.panels import PANELS
 from workspace_kit.report.series import by_series, growth, values
@@ -178,7 +179,9 @@ def test_a_crisis_has_no_number_of_a_series_that_lacks_its_bars(story, most):
 
 def test_without_a_calendar_nothing_is_told_per_year(story):
     def traded(told: Story) -> list[str]:
-        grid = next(block for block in exposure(told) if getattr(block, "key", "") == "activity-table")
+        with house_style():
+            blocks = exposure(told)
+        grid = next(block for block in blocks if getattr(block, "key", "") == "activity-table")
         return [cell.text for cell in grid.groups[0].rows[0][4:]]
 
     assert traded(prepared(story))[0].endswith("×")

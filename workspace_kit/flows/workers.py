@@ -112,12 +112,23 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Start processes that no Ctrl-C reaches: it is the parent that stops them, between two trials."""
+    """Start processes that no Ctrl-C reaches: it is the parent that stops them, between two trials.
+
+    What is blocked is inherited by the processes. It holds for this thread alone: the handler is put off too,
+    since any other thread may be the one that is interrupted, and a process just being started would be lost.
+    """
+    held: list[tuple[int, types.FrameType | None]] = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda *caught: held.append(caught)) if is_main else None
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
+        if held and callable(handler):
+            handler(*held[0])
 
 
 @contextmanager
