@@ -12,6 +12,7 @@ from benchmarks.documents import STAT, count_files, forget_mirror, make_settled
 from benchmarks.measure import Benchmark, Figures, Target, Way
 from benchmarks.shapes import Sweep
 from benchmarks.table import SCALED
+from workspace_kit.flows.questions import write_parquet
 
 STREAMED = "P14 memory"
 COLD, MIRRORED = "workspace_kit, cold", "workspace_kit, mirrored"
@@ -157,11 +158,12 @@ def to_aggregate(folder: Path, *, part: str) -> Callable[[], int]:
 
 
 def to_parquet(folder: Path, *, part: str) -> Callable[[], int]:
-    """Write every signal into one file, through the connection that a catalog is."""
+    """Write every signal into one file, as ``workspace-kit sql --format parquet`` does."""
     catalog, out = wk.open_catalog(folder / part), folder / f"{part}.parquet"
 
     def call() -> int:
-        catalog.connection.view("signals").write_parquet(str(out))
+        with out.open("wb") as file:
+            write_parquet(catalog.stream("select * from signals"), file)
         return _count(catalog.connection.read_parquet(str(out)).aggregate("count(*)").pl())
 
     return call

@@ -453,9 +453,11 @@ INVENTORY = Table(
     ),
 )
 
+# Which file a signal is of is told in codes: most rows say what the row before says.
+_OF_FILE = dict.fromkeys(("workspace", "trial_id", ORIGIN), pl.Categorical())
 NO_ROWS: Mapping[str, pl.DataFrame] = {
-    name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT, **({LINE: COUNT} if name == "signals" else {})})
-    for name, table in MIRRORED.items()
+    **{name: pl.DataFrame(schema={**table.types, ORIGIN: TEXT}) for name, table in MIRRORED.items()},
+    "signals": pl.DataFrame(schema={**TABLES["signals"].types, **_OF_FILE, LINE: COUNT}),
 }
 
 BOOKMARK = Table(

@@ -84,6 +84,7 @@ class Root:
 
 def rows(parts: Parts, table: str) -> pl.DataFrame:
     found = pl.concat([pl.read_parquet(path.read_bytes()) for path in parts.paths(table)])
+    found = found.cast({pl.Categorical: pl.String})
     return in_file_order(found) if table == "signals" else found
 
 

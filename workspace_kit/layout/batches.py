@@ -2,7 +2,9 @@
 
 import hashlib
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -67,10 +69,19 @@ class _End(NamedTuple):
     begun_at: int
 
 
-class _Slice(NamedTuple):
-    """A piece of a file, and the file's end where this is its last one."""
+class _Parsed(NamedTuple):
+    """What slices gave, and how far the file of the last one is read."""
 
-    piece: Piece
+    batch: Batch
+    place: Place
+
+
+class _Slice(NamedTuple):
+    """Whole lines of a file behind a place, or the parsing that will say it; and the end where they reach it."""
+
+    file: _Signals
+    data: bytes
+    after: Place | Future[_Parsed]
     end: _End | None
 
 
@@ -99,64 +110,87 @@ def _in_order(files: pl.DataFrame) -> Iterator[_Signals]:
         yield _Signals(workspace, trial_id, path, None if mark[0] is None else _Bookmark(*mark))
 
 
-class _Waiting:
-    """Slices of one calendar that are to be parsed together, and how far the file of the last one is read."""
+class _Parsing:
+    """Slices that wait to be parsed together, and those being parsed, a few at once."""
 
-    def __init__(self) -> None:
-        self.zone, self.place = UTC, Place()
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._zone = UTC
         self._slices: list[_Slice] = []
         self._bytes = 0
+        self._begun = deque[Future[_Parsed]]()
 
-    def add(self, file: _Signals, data: bytes, end: _End | None) -> None:
-        piece = Piece(file.workspace, file.trial_id, file.path, data, self.place)
-        self._slices.append(_Slice(piece, end))
-        self._bytes += len(data)
+    @property
+    def last(self) -> Future[_Parsed]:
+        """The parsing begun last."""
+        return self._begun[-1]
 
-    def is_enough(self) -> bool:
-        return len(self._slices) >= MOST_FILES or self._bytes >= SLICE
+    def add(self, some: _Slice, zone: Zone) -> Iterator[Batch]:
+        """Let a slice wait for more, unless they are enough; returns what has to make room."""
+        if zone != self._zone:
+            self._begin()
+        self._zone = zone
+        self._slices.append(some)
+        self._bytes += len(some.data)
+        if some.end is None or len(self._slices) >= MOST_FILES or self._bytes >= SLICE:
+            self._begin()
+        while len(self._begun) > pl.thread_pool_size():
+            yield self._begun.popleft().result().batch
 
-    def parsed(self) -> Iterator[Batch]:
-        if not self._slices:
-            return
-        rows, faults, places = read_pieces([each.piece for each in self._slices], zone=self.zone)
-        marks = [
-            (
-                each.piece.path,
-                each.end.size,
-                *place,
-                self.zone.timezone,
-                self.zone.close_time,
-                *each.end[1:],
-                False,
-            )
-            for each, place in zip(self._slices, places, strict=True)
-            if each.end
-        ]
-        self._slices, self._bytes, self.place = [], 0, places[-1]
-        yield Batch(
-            {**NO_ROWS, "signals": rows, "faults": faults},
-            pl.DataFrame(marks, schema=READ.types, orient="row"),
-        )
+    def finished(self) -> Iterator[Batch]:
+        """Return the rest."""
+        self._begin()
+        while self._begun:
+            yield self._begun.popleft().result().batch
+
+    def _begin(self) -> None:
+        if self._slices:
+            self._begun.append(self._pool.submit(_parsed, self._slices, self._zone))
+            self._slices, self._bytes = [], 0
+
+
+def _parsed(slices: Sequence[_Slice], zone: Zone) -> _Parsed:
+    """Parse slices of one calendar."""
+    pieces = [
+        Piece(some.file.workspace, some.file.trial_id, some.file.path, some.data, _place(some.after))
+        for some in slices
+    ]
+    rows, faults, places = read_pieces(pieces, zone=zone)
+    marks = [
+        (some.file.path, some.end.size, *place, zone.timezone, zone.close_time, *some.end[1:], False)
+        for some, place in zip(slices, places, strict=True)
+        if some.end
+    ]
+    tables = {**NO_ROWS, "signals": rows, "faults": faults}
+    return _Parsed(Batch(tables, pl.DataFrame(marks, schema=READ.types, orient="row")), places[-1])
+
+
+def _place(after: Place | Future[_Parsed]) -> Place:
+    return after if isinstance(after, Place) else after.result().place
 
 
 def _signal_batches(files: Iterator[_Signals]) -> Iterator[Batch]:
+    """Parse on as many threads as Polars has, for its reader of JSON lines keeps but one at work."""
     zones: dict[str, Zone] = {}
-    waiting = _Waiting()
-    for file in files:
-        try:
-            with opened(file.path) as (descriptor, size):
-                mark = file.bookmark if file.bookmark and _stands(descriptor, size, file.bookmark) else None
-                zone = Zone(mark.timezone, mark.close_time) if mark else _zone(file.path, zones)
-                if zone != waiting.zone:
-                    yield from waiting.parsed()
-                waiting.zone, waiting.place = zone, mark.place if mark else Place()
-                for data, end in _slices(descriptor, size, mark):
-                    waiting.add(file, data, end)
-                    if end is None or waiting.is_enough():
-                        yield from waiting.parsed()
-        except WorkspaceKitError as error:
-            yield _unread(file, error)
-    yield from waiting.parsed()
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        parsing = _Parsing(pool)
+        for file in files:
+            try:
+                yield from _read(file, parsing, zones)
+            except WorkspaceKitError as error:
+                yield _unread(file, error)
+        yield from parsing.finished()
+
+
+def _read(file: _Signals, parsing: _Parsing, zones: dict[str, Zone]) -> Iterator[Batch]:
+    with opened(file.path) as (descriptor, size):
+        mark = file.bookmark if file.bookmark and _stands(descriptor, size, file.bookmark) else None
+        zone = Zone(mark.timezone, mark.close_time) if mark else _zone(file.path, zones)
+        after: Place | Future[_Parsed] = mark.place if mark else Place()
+        for data, end in _slices(descriptor, size, mark):
+            yield from parsing.add(_Slice(file, data, after, end), zone)
+            if end is None:
+                after = parsing.last
 
 
 def _zone(path: str, zones: dict[str, Zone]) -> Zone:

@@ -24,7 +24,7 @@ from workspace_kit.layout.lines import (
     split,
 )
 from workspace_kit.layout.zones import Zone
-from workspace_kit.schema import ACTIONS, COUNT, LINE, ORIGIN, TABLES, TEXT, Reading
+from workspace_kit.schema import ACTIONS, COUNT, LINE, NO_ROWS, ORIGIN, TABLES, TEXT, Reading
 
 # Small enough to stay in the processor's cache between the passes over it.
 _CHUNK = 1 << 17
@@ -64,7 +64,7 @@ def read_signals(data: bytes, *, workspace: str, trial_id: str, path: str, zone:
     Bytes behind the last newline are a record still being written, or torn: reported, never parsed.
     """
     rows, faults, _ = read_pieces([Piece(workspace, trial_id, path, data)], zone=zone)
-    return Reading(rows.drop(ORIGIN, LINE), faults.drop(ORIGIN))
+    return Reading(rows.drop(ORIGIN, LINE).cast(TABLES["signals"].empty().schema), faults.drop(ORIGIN))
 
 
 def read_pieces(pieces: Sequence[Piece], *, zone: Zone) -> Pieces:
@@ -196,21 +196,30 @@ def _locate(
     Also says the form of the times of each piece's file: where some have an offset and some have not, the
     first one counts.
     """
-    known = _instants(rows["timestamp"].unique(), zone)
-    timed = rows.join(known, on="timestamp", how="left", maintain_order="left")
+    runs, lengths = _runs(rows)
+    known = _instants(runs["timestamp"].unique(), zone)
+    timed = runs.join(known, on="timestamp", how="left", maintain_order="left")
     forms = _forms(timed, pieces)
     first = pl.Series(forms, dtype=TEXT).gather(timed[_PIECE])
     is_mixed = (pl.col("form").is_in(_TIMED) & (pl.col("form") != first)).fill_null(False)
-    told = timed.with_columns(is_mixed.alias("mixed"))
-    is_good = (
+    times = timed.select("instant", is_mixed.alias("mixed"))
+    told = rows.with_columns(times[np.repeat(np.arange(runs.height, dtype=np.uint32), lengths)])
+    is_good = told.select(
         pl.col("instant").is_not_null()
         & ~pl.col("mixed")
         & pl.col("action").is_in(ACTIONS)
         & pl.col("strength").is_between(0, 1)
-    )
-    kept = told.filter(is_good)
-    refused = _refused(told.filter(~is_good)) if kept.height < told.height else {}
-    return _located(kept, pieces), refused, forms
+    ).to_series()
+    if is_good.all():
+        return _located(told, pieces), {}, forms
+    return _located(told.filter(is_good), pieces), _refused(told.filter(~is_good)), forms
+
+
+def _runs(rows: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
+    """Return the first of neighbours of one piece and time, and how many each time: most bars have many."""
+    same = [pl.col(name).eq_missing(pl.col(name).shift()) for name in ("timestamp", _PIECE)]
+    starts = rows.select((~pl.all_horizontal(same)).arg_true()).to_series()
+    return rows.select("timestamp", _PIECE)[starts], np.diff(starts.to_numpy(), append=rows.height)
 
 
 def _instants(written: pl.Series, zone: Zone) -> pl.DataFrame:
@@ -243,12 +252,13 @@ def _refused(bad: pl.DataFrame) -> dict[int, list[Fault]]:
 
 def _located(kept: pl.DataFrame, pieces: Sequence[Piece]) -> pl.DataFrame:
     """Put down where each row comes from, its line counted from the beginning of the file."""
+    whence = NO_ROWS["signals"].select("workspace", "trial_id", ORIGIN).schema
     files = pl.DataFrame(
         [(piece.workspace, piece.trial_id, piece.path, piece.after.line) for piece in pieces],
-        schema={"workspace": TEXT, "trial_id": TEXT, ORIGIN: TEXT, "before": COUNT},
+        schema={**whence, "before": COUNT},
         orient="row",
     )
     located = kept.with_columns(
         *files[kept[_PIECE]].get_columns(), pl.col("instant").alias("timestamp")
     ).with_columns(pl.col(LINE) + pl.col("before"))
-    return located.select(*TABLES["signals"].names, ORIGIN, LINE)
+    return located.select(NO_ROWS["signals"].columns)

@@ -146,7 +146,7 @@ def commit(parts: Parts) -> None:
 def write_part(folder: Path, stem: str, rows: pl.DataFrame) -> str:
     """Write rows as a part and return its name."""
     buffer = io.BytesIO()
-    rows.write_parquet(buffer, row_group_size=_GROUP_ROWS)
+    rows.write_parquet(buffer, row_group_size=_GROUP_ROWS, compression="snappy")
     data = buffer.getvalue()
     name = f"{stem}-{_digest(data)}.parquet"
     storage.replace(folder / name, data, sync=False)

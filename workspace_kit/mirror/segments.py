@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from workspace_kit.mirror.manifest import PART_ROWS, Segment, part_bytes, write_part
-from workspace_kit.schema import ORIGIN, in_file_order, natural_order
+from workspace_kit.schema import NO_ROWS, ORIGIN, TEXT, in_file_order, natural_order
 
 MOST_TAILS = 32
 MOST_SMALL = 32
@@ -139,7 +139,9 @@ def _by_workspace(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 def _merged(folder: Path, sources: Sequence[_Source]) -> Iterator[pl.DataFrame]:
     """Return the rows of parts in order of workspace, trial, path and line, few at a time."""
     scans = [
-        pl.scan_parquet(BytesIO(part_bytes(folder, each.name))).filter(~pl.col(ORIGIN).is_in(each.stale))
+        pl.scan_parquet(BytesIO(part_bytes(folder, each.name)))
+        .with_columns(pl.col(_FILE).cast(TEXT))
+        .filter(~pl.col(ORIGIN).is_in(each.stale))
         for each in sources
     ]
     counts = pl.concat([scan.group_by(_FILE).len() for scan in scans])
@@ -148,4 +150,5 @@ def _merged(folder: Path, sources: Sequence[_Source]) -> Iterator[pl.DataFrame]:
     ordered = files.sort("workspace", *natural_order("trial_id"), ORIGIN).with_columns(number)
     for some in ordered.partition_by("number", maintain_order=True):
         wanted = pl.col(ORIGIN).is_in(some[ORIGIN].to_list())
-        yield in_file_order(pl.concat([scan.filter(wanted) for scan in scans]).collect())
+        rows = in_file_order(pl.concat([scan.filter(wanted) for scan in scans]).collect())
+        yield rows.cast(NO_ROWS["signals"].schema)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 import polars as pl
 
 from workspace_kit.mirror.manifest import HOLDS, Parts, read_part, write_part
-from workspace_kit.schema import COUNT, LINE, MIRRORED, NO_ROWS, ORIGIN, READ, Batch, natural_order
+from workspace_kit.schema import COUNT, LINE, MIRRORED, NO_ROWS, ORIGIN, READ, TEXT, Batch, natural_order
 
 BITS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(MIRRORED)}
 _FAULTS, _SIGNALS = "faults", "signals"
+_OF_DOCUMENTS = [name for name in MIRRORED if name != _SIGNALS]
 _FAULT_ORDER = ("workspace", ORIGIN, LINE, "byte_offset", "reason", "excerpt")
 
 
@@ -48,7 +49,7 @@ class Gathered:
 
 
 def _held(rows: pl.DataFrame, bit: int) -> pl.DataFrame:
-    return rows.select(pl.col(ORIGIN).unique().alias("path"), pl.lit(bit, COUNT).alias(HOLDS))
+    return rows.select(pl.col(ORIGIN).unique().cast(TEXT).alias("path"), pl.lit(bit, COUNT).alias(HOLDS))
 
 
 def rewrite(known: Parts, gathered: Gathered, *, stale: pl.DataFrame, grown: pl.DataFrame) -> dict[str, str]:
@@ -57,7 +58,9 @@ def rewrite(known: Parts, gathered: Gathered, *, stale: pl.DataFrame, grown: pl.
     ``stale`` are the ledger's rows of files whose rows go, ``grown`` of those read on from their bookmark.
     """
     written: dict[str, str] = {}
-    for name in MIRRORED:
+    if _SIGNALS not in known.tables:
+        written[_SIGNALS] = write_part(known.folder, _SIGNALS, NO_ROWS[_SIGNALS])
+    for name in _OF_DOCUMENTS:
         fresh = gathered.rows(name)
         if name in known.tables and not fresh.height and not _loses(name, stale, grown):
             continue
@@ -74,7 +77,7 @@ def rewrite(known: Parts, gathered: Gathered, *, stale: pl.DataFrame, grown: pl.
 def _loses(name: str, stale: pl.DataFrame, grown: pl.DataFrame) -> bool:
     if name == _FAULTS and any((each["read_to"] < each["size"]).any() for each in (stale, grown)):
         return True
-    return name != _SIGNALS and (stale[HOLDS] & BITS[name] != 0).any()
+    return (stale[HOLDS] & BITS[name] != 0).any()
 
 
 def _completed(faults: pl.DataFrame, grown: pl.DataFrame) -> pl.DataFrame:
