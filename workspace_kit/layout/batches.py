@@ -77,7 +77,7 @@ class _Parsed(NamedTuple):
 
 
 class _Slice(NamedTuple):
-    """Whole lines of a file behind a place, or the parsing that will say it; and the end where they reach it."""
+    """Whole lines of a file behind a place, or the parsing that will say it; the end where they reach it."""
 
     file: _Signals
     data: bytes
