@@ -621,3 +621,29 @@ def test_a_file_that_could_not_be_opened_for_a_while_is_read_once_it_can_be(
     assert filled.is_as_built_from_nothing(parts)
     filled.refresh()
     assert filled.read == []
+
+
+def test_times_are_not_taken_for_utc_while_the_configuration_that_says_more_cannot_be_opened(
+    filled: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.put("w1", "metadata/config.yaml", b"data: {timezone: Asia/Kolkata}\n")
+    filled.put("w1", "performance/trial_0.json", b'{"period": {"start": "2023-01-01T09:00:00"}}')
+    real = os.open
+
+    def refuse(path: str, flags: int, *more: int, **named: int) -> int:
+        if str(path).endswith("w1/metadata/config.yaml"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    parts = filled.refresh()
+    assert set(rows(parts, "signals")["workspace"]) == {"w2"}
+    unread = rows(parts, "faults").filter(
+        pl.col("line").is_null(), pl.col("reason").str.contains("config.yaml")
+    )
+    told = {Path(path).name for path in unread["path"]}
+    assert told == {"config.yaml", "trial_0.json", "trial_0.jsonl", "trial_1.jsonl"}
+    monkeypatch.setattr(os, "open", real)
+    parts = filled.refresh()
+    assert str(rows(parts, "performance")["period_start"][0]) == "2023-01-01 03:30:00"
+    assert filled.is_as_built_from_nothing(parts)

@@ -47,9 +47,9 @@ def read_rows(
     zones: dict[Path, Zone] = {}
     for workspace, kind, key, path in files.select("workspace", "kind", "key", "path").iter_rows():
         folder = Path(path).parent.parent
-        if folder not in zones:
-            zones[folder] = zone_of(folder)
         try:
+            if folder not in zones:
+                zones[folder] = zone_of(folder)
             readings = read_file(workspace, kind, key, path, zones[folder])
         except WorkspaceKitError as error:
             if may_pass(error):
@@ -78,12 +78,12 @@ def _read_performances(files: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], pl
 def _is_taken(
     performances: Performances, position: int, key: str, path: str, zone: Callable[[str], Zone]
 ) -> bool:
-    """Whether a document could be opened and is as most are."""
+    """Whether a document and what it is read with could be opened, and it is as most are."""
     try:
         data = read_bytes(path, at_most=MAX_DOCUMENT)
+        return performances.add(position, key, data, zone=zone(path.rsplit("/", 2)[0]))
     except WorkspaceKitError:
         return False
-    return performances.add(position, key, data, zone=zone(path.rsplit("/", 2)[0]))
 
 
 def read_file(
@@ -300,12 +300,22 @@ def zone_of(workspace: Path | str, *, otherwise: Zone = UTC) -> Zone:
     """Return how times without an offset are read there: as its configuration says, else as ``otherwise``.
 
     A configuration that cannot be meant is a fault of its own file.
+
+    Raises
+    ------
+    FileDamaged
+        There is one, and the system refuses it for a reason that may pass.
     """
+    config = names.CONFIG.path(Path(workspace), "config")
     try:
-        text = _read_inside(names.CONFIG.path(Path(workspace), "config")).decode("utf-8", "replace")
+        text = _read_inside(config).decode("utf-8", "replace")
         content = load_yaml(text, where=str(workspace))
         return declared_zone(content, where=str(workspace), otherwise=otherwise)
-    except WorkspaceKitError:
+    except NotFound:
+        return otherwise
+    except WorkspaceKitError as error:
+        if may_pass(error):
+            raise _unreadable(config, f"{config.name}, {error.found}") from error.__cause__
         return otherwise
 
 
