@@ -213,9 +213,9 @@ def write_trial(
         "period": dict(period or {}),
         "status": "ok",
     }
-    encode_document(content, written_at=now())  # refuse what cannot be written before anything is
     held.file(names.TRIAL, key)
     if signals is not None:
+        encode_document(content, written_at=now())  # refuse what cannot be written before anything is
         content["signals"] = write_signal_file(
             held, names.SIGNALS, key, signals, strategy=strategy or "", durability=DEFAULT_DURABILITY
         )
