@@ -11,6 +11,7 @@ import pytest
 
 import workspace_kit as wk
 from workspace_kit import cli
+from workspace_kit.flows import run
 from workspace_kit.layout.names import FOLDERS, Workspace
 from workspace_kit.workflow_file import example_text
 
@@ -63,6 +64,14 @@ def small(tmp_path_factory, epoch, small_text) -> Path:
     return wk.run_workflow(
         folder / "workflow.yaml", root=folder / "results", workspace_id="workflow_small", workers=1
     ).path
+
+
+@pytest.fixture(scope="module")
+def without_pages(example, small):
+    """Let runs draw no page, where nobody looks at one; those that all tests share have theirs by then."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "write_report", lambda _workspace: None)
+        yield
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from workspace_kit.errors import (
 from workspace_kit.flows import discovery, trial
 from workspace_kit.workflow_file import example_text
 
+pytestmark = pytest.mark.usefixtures("without_pages")
+
 FILES = {
     "regimes": ["regime_optimal_params.json"],
     "ensemble": ["ensemble_weights.json"],

@@ -14,6 +14,8 @@ from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import record_of
 from workspace_kit.schema import ACTIVITY, COST_SENSITIVITY, HOLDINGS, PRICE_QUALITY, RECORDS, ROUND_TRIPS
 
+pytestmark = pytest.mark.usefixtures("without_pages")
+
 WORKFLOW = """
 name: small
 data: {{prices: prices.csv, periods_per_year: 252}}
@@ -94,6 +96,7 @@ def test_records_are_the_same_bytes_for_any_workers(tmp_path, epoch):
     digests = []
     for workers in (1, 2):
         made = run(tmp_path / str(workers), mode="return", allocation="separate", workers=workers)
+        wk.write_report(made)
         names = [*(table.name for table in (*RECORDS, PRICE_QUALITY))]
         files = [made.path / "analysis" / f"{name}.csv" for name in names]
         files += [made.path / "analysis" / "overfitting.json", made.path / "visualizations" / "report.html"]

@@ -10,6 +10,8 @@ import workspace_kit as wk
 from workspace_kit.errors import WorkspaceNotFound
 from workspace_kit.flows.comparison import comparison_told
 
+pytestmark = pytest.mark.usefixtures("without_pages")
+
 NOTHING = {"a": None, "b": None}
 
 

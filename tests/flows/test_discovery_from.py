@@ -30,6 +30,8 @@ from workspace_kit.flows.run import read_config
 from workspace_kit.layout.names import Workspace
 from workspace_kit.workflow_file import example_text, parse_config
 
+pytestmark = pytest.mark.usefixtures("without_pages")
+
 KEPT = ("signals", "performance", "analysis")
 QUICK = {"step: 0.1": "step: 0.5", "draws: 1000, blocks: 16": "draws: 50, blocks: 4"}
 
@@ -142,9 +144,10 @@ def test_without_signals_in_test_the_run_ends_after_phase_3_and_says_so(tmp_path
     assert not (mine / "checkpoints" / "phase_4_complete.checkpoint").exists()
     assert document(mine, "checkpoints/current_state.json")["phase"] == "phase_3"
     assert events(mine)[-1] == "no validation"
+    page = wk.write_report(mine)
     verdict, report, *told = closing_line(Workspace(mine.parent, mine.name)).splitlines()
     assert verdict.startswith("Winner ")
-    assert report == f"Report: {mine / 'visualizations' / 'report.html'}"
+    assert report == f"Report: {page}"
     (line,) = told
     assert line.startswith("Ended after phase 3: no signal in the test period of trial_")
 

@@ -11,6 +11,8 @@ import workspace_kit as wk
 from workspace_kit.errors import NotFound, PriceError, UsageError
 from workspace_kit.schema import TABLES
 
+pytestmark = pytest.mark.usefixtures("without_pages")
+
 START = dt.datetime.fromisoformat("2023-01-02")
 PERIOD = {"start": "2023-01-01", "end": "2023-12-31"}
 
