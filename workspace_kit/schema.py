@@ -4,7 +4,7 @@ Readers, writers, empty frames, DuckDB views and the reference are computed from
 Times are naive and in UTC in every frame, Parquet file and view; on disk they carry a ``Z``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -513,6 +513,11 @@ def natural_order(column: str) -> Iterator[pl.Expr]:
     yield name.str.replace(r"[0-9]+$", "")
     yield name.str.extract(r"([0-9]{1,18})$").cast(pl.Int64)
     yield name
+
+
+def naturally(names: Iterable[str]) -> list[str]:
+    """Return names in natural order."""
+    return pl.DataFrame({"name": list(names)}, {"name": TEXT}).sort(*natural_order("name"))["name"].to_list()
 
 
 def in_file_order(signals: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from workspace_kit.schema import COUNT, NUMBER, natural_order
+from workspace_kit.schema import COUNT, NUMBER, naturally
 from workspace_kit.shown import as_html
 
 Array = NDArray[np.float64]
@@ -52,7 +52,7 @@ def correlations(
     uses the bars that all trials have, ``pairwise`` for each pair those that both have. Fewer bars than
     ``min_overlap`` (or than two) give null.
     """
-    names = _natural(returns.drop("timestamp", strict=False).columns)
+    names = naturally(returns.drop("timestamp", strict=False).columns)
     # A row per trial: its sums then run over neighbours in memory, whatever the number of trials.
     series = returns.select(names).cast(NUMBER).to_numpy().T
     gaps = np.isnan(series)
@@ -90,12 +90,6 @@ def near_identical(pairs: pl.DataFrame) -> list[list[str]]:
     """Return the pairs of `correlations` that are hardly two: those correlated above `NEAR_IDENTICAL`."""
     alike = pairs.filter(pl.col("correlation") > NEAR_IDENTICAL)
     return [list(pair) for pair in alike.select("trial_a", "trial_b").iter_rows()]
-
-
-def _natural(names: list[str]) -> list[str]:
-    return (
-        pl.Series("trial", names, dtype=pl.String).to_frame().sort(*natural_order("trial"))["trial"].to_list()
-    )
 
 
 def _overlaps(known: Flags) -> Counts:

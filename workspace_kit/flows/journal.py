@@ -15,7 +15,7 @@ from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import log_of
 from workspace_kit.layout.trials import FAILED, status_of
 from workspace_kit.layout.writer import log_event, write_document
-from workspace_kit.schema import PHASES
+from workspace_kit.schema import PHASES, naturally
 
 HEARTBEAT_SECONDS = 1.0
 STARTED = "started"
@@ -71,12 +71,12 @@ class Journal:
     @property
     def completed_trials(self) -> list[str]:
         """Trials that ended well, in natural order."""
-        return sorted(self.completed, key=_natural)
+        return naturally(self.completed)
 
     @property
     def failed_trials(self) -> list[str]:
         """Trials that failed, in natural order."""
-        return sorted(self.failed, key=_natural)
+        return naturally(self.failed)
 
     def trial(self, outcome: Outcome) -> None:
         """Record how one trial ended."""
@@ -118,7 +118,7 @@ class Journal:
     def _timing(self) -> None:
         content = {
             "phases": self.phases,
-            "trials": dict(sorted(self.trials.items(), key=lambda it: _natural(it[0]))),
+            "trials": {trial: self.trials[trial] for trial in naturally(self.trials)},
         }
         write_document(
             self.workspace,
@@ -136,7 +136,3 @@ def last_phase(workspace: Workspace) -> str:
     told = [each.get("detail") for each in events if each.get("event") == STARTED]
     until = told[-1].get("until") if told and isinstance(told[-1], dict) else None
     return until if until in PHASES else PHASES[-1]
-
-
-def _natural(trial_id: str) -> tuple[int, str]:
-    return len(trial_id), trial_id
