@@ -340,13 +340,13 @@ def test_a_file_that_is_a_link_is_replaced_and_its_target_left_alone(
 def test_events_are_added_behind_those_already_told(workspace: Workspace) -> None:
     for number in range(3):
         log_event(
-            workspace, at=NOW, phase="phase_1", event="trial failed", trial_id=f"trial_{number}", detail="ü"
+            workspace, at=NOW, phase="phase_1", event="trials failed", trial_id=f"trial_{number}", detail="ü"
         )
     assert [event["trial_id"] for event in log_of(workspace)] == ["trial_0", "trial_1", "trial_2"]
     assert log_of(workspace)[0] == {
         "at": "2024-01-15T14:30:00Z",
         "phase": "phase_1",
-        "event": "trial failed",
+        "event": "trials failed",
         "trial_id": "trial_0",
         "detail": "ü",
     }

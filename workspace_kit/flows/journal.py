@@ -8,7 +8,7 @@ from typing import Any
 
 from workspace_kit import clock
 from workspace_kit.flows.origins import content_of
-from workspace_kit.flows.trial import Outcome
+from workspace_kit.flows.trial import Outcome, cause_of
 from workspace_kit.flows.trip import wall_clock
 from workspace_kit.layout import names
 from workspace_kit.layout.names import Workspace
@@ -36,6 +36,7 @@ class Journal:
     phases: dict[str, object] = field(default_factory=dict)
     trials: dict[str, object] = field(default_factory=dict)
     first_error: str = ""
+    untold: list[str] = field(default_factory=list)
     last_beat: float = 0.0
 
     @classmethod
@@ -60,11 +61,13 @@ class Journal:
         try:
             yield
         except BaseException as error:
-            self._tell("stopped", f"{type(error).__name__}: {error}")
+            self._failures()
+            self._tell("stopped", cause_of(error))
             self._state("failed")
             raise
         self.phases[phase] = {"started": clock.text(started), "seconds": time.perf_counter() - begun}
         self._timing()
+        self._failures()
         self._tell("complete", "")
         self._state("complete")
 
@@ -84,10 +87,11 @@ class Journal:
         self.trials[outcome.trial_id] = {"started": clock.text(outcome.started), "seconds": outcome.seconds}
         if outcome.error:
             self.first_error = self.first_error or f"{outcome.trial_id}: {outcome.error}"
-            self._tell("trial failed", outcome.error, trial_id=outcome.trial_id)
+            self.untold.append(outcome.trial_id)
         if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
             self._state("running")
             self._timing()
+            self._failures()
 
     def settle(self) -> None:
         """Record that the last phase is complete, which a run killed just then could not do itself."""
@@ -97,10 +101,16 @@ class Journal:
         """Record anything else that happened."""
         self._tell(event, detail)
 
-    def _tell(self, event: str, detail: str | Mapping[str, object], *, trial_id: str | None = None) -> None:
+    def _tell(self, event: str, detail: str | Mapping[str, object]) -> None:
         log_event(
-            self.workspace, at=wall_clock(), phase=self.phase, event=event, trial_id=trial_id, detail=detail
+            self.workspace, at=wall_clock(), phase=self.phase, event=event, trial_id=None, detail=detail
         )
+
+    def _failures(self) -> None:
+        """Log which trials have failed since it was last said: each event writes the whole log anew."""
+        if self.untold:
+            self._tell("trials failed", {"trials": self.untold, "first_error": self.first_error})
+            self.untold = []
 
     def _state(self, state: str) -> None:
         self.last_beat = time.monotonic()

@@ -28,6 +28,8 @@ from workspace_kit.layout.writer import write_document, write_signal_file
 from workspace_kit.schema import SELECT, STRATEGY_SIGNALS, TRAIN
 
 Trial = Candidate | Inherited
+# A message may hold a whole frame; every trial that fails records one.
+MOST_TOLD = 2000
 
 
 class Setting(NamedTuple):
@@ -66,7 +68,7 @@ def run_trial(setting: Setting, trial: Trial) -> Outcome:
     except StorageError:
         raise
     except (Exception, SystemExit) as failure:
-        content, error = {}, f"{type(failure).__name__}: {failure}"
+        content, error = {}, cause_of(failure)
     _record(setting, trial, trial_id, _outcome(content, error))
     return Outcome(trial_id, error, started, time.perf_counter() - begun)
 
@@ -76,6 +78,12 @@ def lost_trial(setting: Setting, trial: Trial) -> Outcome:
     trial_id, error = names.trial_id(trial.number), "its process died, without saying why"
     _record(setting, trial, trial_id, _outcome({}, error))
     return Outcome(trial_id, error, wall_clock(), 0.0)
+
+
+def cause_of(failure: BaseException) -> str:
+    """Return what is recorded of anything that was raised: its kind and message, cut where it is long."""
+    text = f"{type(failure).__name__}: {failure}"
+    return text if len(text) <= MOST_TOLD else f"{text[:MOST_TOLD]} … of {len(text)} characters"
 
 
 def _record(setting: Setting, trial: Trial, trial_id: str, outcome: Mapping[str, Any]) -> None:
