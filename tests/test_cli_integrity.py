@@ -57,6 +57,19 @@ def test_a_later_format_is_exit_code_6(command, copy):
         assert "use a newer workspace-kit" in err
 
 
+def test_a_resume_goes_as_far_as_it_is_told_and_no_further(command, copy):
+    for path in copy.glob("checkpoints/phase_[34]_complete.checkpoint"):
+        path.unlink()
+    log = copy / "metadata" / "execution_log.json"
+    log.write_text(json.dumps([each for each in json.loads(log.read_text()) if each["phase"] < "phase_3"]))
+    code, _, err = command("resume", copy.name, "--until", "phase_1", "--workers", "1")
+    assert code == 2
+    assert "--until: found 'phase_1', expected one of phase_3, phase_4" in err
+    assert command("resume", copy.name, "--until", "phase_3", "--workers", "1", "--quiet")[0] == 0
+    ended = sorted(path.name for path in copy.glob("checkpoints/*.checkpoint"))
+    assert ended == [f"phase_{number}_complete.checkpoint" for number in (1, 2, 3)]
+
+
 def test_a_change_is_accepted_once_with_a_reason(command, copy):
     path = copy / "analysis" / "ensemble_weights.json"
     path.write_text(path.read_text() + "\n")

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stopping import Killed
 from workspace_kit import storage
 from workspace_kit.errors import StorageError
 
@@ -37,10 +38,6 @@ CALLS: dict[str, Callable[..., None]] = {
     "create": storage.create,
     "append": storage.append,
 }
-
-
-class Killed(BaseException):
-    """What a killed process does: nothing more."""
 
 
 def everything(folder: Path) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import workspace_kit as wk
+from tests.stopping import Killed, contents, killing
 from workspace_kit import storage
 from workspace_kit.flows import discovery, journal, run
 
@@ -22,10 +23,6 @@ RESULTS = ("signals", "performance", "analysis")
 PICTURES = ("visualizations",)
 COMMAND = [sys.executable, "-c", "from workspace_kit.cli import main; main()"]
 NOT_FOUND = 3
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing after it reaches the disk."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,28 +49,10 @@ def golden(tiny, tmp_path_factory, in_process) -> tuple[dict[str, bytes], list[t
     return contents(workspace.path, *RESULTS), operations
 
 
-def contents(workspace: Path, *folders: str) -> dict[str, bytes]:
-    """Every file of some folders by name; what a dead writer left unfinished is hidden, and no content."""
-    return {
-        str(path.relative_to(workspace)): path.read_bytes()
-        for folder in folders
-        for path in sorted((workspace / folder).iterdir())
-        if not path.name.startswith(".")
-    }
-
-
 def stopped(tiny: Path, root: Path, *, before: int) -> bool:
     """Run until an operation on the disk, and no further; false where it was done before that."""
-    count = 0
-
-    def watch(_operation: str, _path: Path) -> None:
-        nonlocal count
-        count += 1
-        if count > before:
-            raise Killed
-
     try:
-        with storage.watch_operations(watch):
+        with storage.watch_operations(killing(before)):
             wk.run_workflow(tiny, root=root, workspace_id=ID, workers=1)
     except Killed:
         return True
@@ -118,23 +97,10 @@ def test_r11_stopped_again_while_it_resumes(golden, tiny, tmp_path, tell):
         root = tmp_path / str(number)
         assert stopped(tiny, root, before=chance.choice(inside))
         for _ in range(2):
-            with storage.watch_operations(killing_after(chance.randrange(1, 60))), pytest.raises(Killed):
+            with storage.watch_operations(killing(chance.randrange(1, 60))), pytest.raises(Killed):
                 wk.resume_run(ID, root, workers=1)
         assert resumed(tiny, root) == expected
     tell("R11: 12 runs stopped three times, all equal")
-
-
-def killing_after(operations: int) -> Callable[[str, Path], None]:
-    """Refuse the disk after so many operations."""
-    count = 0
-
-    def watch(_operation: str, _path: Path) -> None:
-        nonlocal count
-        count += 1
-        if count > operations:
-            raise Killed
-
-    return watch
 
 
 def command(*arguments: str, root: Path) -> subprocess.Popen[str]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import workspace_kit as wk
+from tests.stopping import Killed
 from workspace_kit.errors import FileDamaged, UsageError
 from workspace_kit.flows import following
 from workspace_kit.layout import follow
@@ -20,10 +21,6 @@ from workspace_kit.layout.follow import NewLines
 from workspace_kit.layout.names import FOLDERS, Workspace
 
 LINES = "signals/*.jsonl"
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
 
 
 def put(workspace: Workspace, name: str, content: str) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import workspace_kit as wk
+from tests.stopping import Killed, contents, killing
 from workspace_kit import storage
 from workspace_kit.errors import (
     FileDamaged,
@@ -32,23 +33,6 @@ ID = "workflow_tiny"
 COMMAND = [sys.executable, "-c", "from workspace_kit.cli import main; main()"]
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing after it reaches the disk."""
-
-
-def killing(at: int):
-    """Refuse the disk from operation ``at`` on."""
-    count = 0
-
-    def watch(_operation: str, _path: Path) -> None:
-        nonlocal count
-        count += 1
-        if count > at:
-            raise Killed
-
-    return watch
-
-
 def keep_in_process(patch: pytest.MonkeyPatch) -> None:
     """Run trials in this process, where a test can stop them, draw no page, and let no clock add a step."""
     patch.setattr(
@@ -62,15 +46,6 @@ def keep_in_process(patch: pytest.MonkeyPatch) -> None:
 def in_process(monkeypatch, epoch):
     """Run where a test can stop it, step by step, dated alike."""
     keep_in_process(monkeypatch)
-
-
-def contents(workspace: Path, *folders: str) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(workspace)): path.read_bytes()
-        for folder in folders
-        for path in sorted((workspace / folder).iterdir())
-        if path.is_file() and not path.name.startswith(".")
-    }
 
 
 def started(tiny: Path, root: Path, until: str = "phase_4") -> Path:
@@ -418,6 +393,22 @@ def test_killed_between_two_acceptances_of_prices_the_first_still_counts(
     resumed = wk.resume_run(workspace, accept_new_prices=True, workers=1)
     assert list(resumed.phases) == ["phase_2", "phase_3", "phase_4"]
     assert list(wk.resume_run(workspace).phases) == []
+
+
+def test_newly_accepted_prices_are_on_the_device_before_anything_rests_on_them(
+    tiny, tmp_path, in_process, monkeypatch
+):
+    durable = tmp_path / "durable.yaml"
+    durable.write_text(tiny.read_text().replace("durability: none", "durability: commit"))
+    workspace = started(durable, tmp_path, until="phase_1")
+    with_prices(monkeypatch, "0")
+    seen: list[tuple[str, str]] = []
+    with storage.watch_operations(lambda operation, path: seen.append((operation, path.name))):
+        wk.resume_run(workspace, accept_new_prices=True, until="phase_2", workers=1)
+    first = next(place for place, (_, name) in enumerate(seen) if name.startswith(".environment.json"))
+    steps = ["open", "write", "fsync", "replace", "open", "fsync"]
+    assert [operation for operation, _ in seen[first : first + 6]] == steps
+    assert [name for _, name in seen[first + 3 : first + 6]] == ["environment.json", "metadata", "metadata"]
 
 
 def test_failed_trials_are_repeated_only_when_asked(tiny, golden, tmp_path, in_process, monkeypatch):

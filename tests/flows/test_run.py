@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import workspace_kit as wk
+from tests.stopping import contents
 from workspace_kit.analysis import strategies
 from workspace_kit.flows import ensemble_study
 from workspace_kit.flows.journal import Journal
@@ -56,15 +57,6 @@ TREE = (
     "visualizations/years.png",
     "visualizations/report.html",
 )
-
-
-def contents(workspace: Path, *folders: str) -> dict[str, bytes]:
-    """Every file below some folders of a workspace, by name."""
-    return {
-        str(path.relative_to(workspace)): path.read_bytes()
-        for folder in folders
-        for path in sorted((workspace / folder).iterdir())
-    }
 
 
 def document(workspace: Path, name: str) -> dict:

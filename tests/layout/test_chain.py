@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.stopping import Killed, killing
 from workspace_kit import storage
 from workspace_kit.errors import NewerFormat, SchemaMismatch
 from workspace_kit.layout import names
@@ -146,20 +147,10 @@ def test_without_the_log_a_lost_checkpoint_leaves_a_gap_that_is_named(workspace)
     assert (chain.sound, chain.faults) == (1, {paths[2]: "number 3, after 1: one is missing"})
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing after it reaches the disk."""
-
-
 def seal_until(workspace, phase: str, steps: int) -> bool:
     """Begin a checkpoint, stopped after so many changes of the disk; whether it was done before that."""
-    left = iter(range(steps))
-
-    def stop(_operation, _path) -> None:
-        if next(left, None) is None:
-            raise Killed
-
     try:
-        with storage.watch_operations(stop):
+        with storage.watch_operations(killing(steps)):
             seal(workspace, phase)
     except Killed:
         return False

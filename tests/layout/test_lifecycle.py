@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stopping import Killed, killing
 from workspace_kit import storage
 from workspace_kit.errors import NameInvalid, StorageError
 from workspace_kit.layout import names
@@ -74,10 +75,6 @@ def test_an_id_that_is_taken_is_refused_and_what_has_it_is_left_alone(there: str
     assert path.lstat() == before
 
 
-class Killed(BaseException):
-    """What a killed process does: nothing more."""
-
-
 @pytest.mark.parametrize("durability", ["none", "commit"])
 def test_killed_anywhere_nobody_sees_half_a_workspace_and_the_next_try_succeeds(
     durability: str, tmp_path: Path
@@ -85,13 +82,7 @@ def test_killed_anywhere_nobody_sees_half_a_workspace_and_the_next_try_succeeds(
     count = len(_operations(tmp_path / "whole", durability))
     for step in range(count):
         root = tmp_path / str(step)
-        left = iter(range(step))
-
-        def watcher(operation: str, path: Path) -> None:
-            if next(left, None) is None:  # noqa: B023 - called within this round
-                raise Killed
-
-        with storage.watch_operations(watcher), pytest.raises(Killed):
+        with storage.watch_operations(killing(step)), pytest.raises(Killed):
             create(root, durability=durability)
         for half in workspaces(root):
             assert inventory([half]).height == 3

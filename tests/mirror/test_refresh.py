@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stopping import Killed, killing
 from workspace_kit import storage
 from workspace_kit.layout.batches import read_batches
 from workspace_kit.layout.inventory import inventory, workspaces
@@ -461,10 +462,6 @@ def test_a_part_with_a_flipped_bit_is_not_carried_on(table: str, filled: Root) -
     assert filled.is_as_built_from_nothing(parts)
 
 
-class Killed(BaseException):
-    """What a killed process does: nothing more."""
-
-
 def test_killed_before_any_operation_the_next_refresh_makes_it_good(filled: Root) -> None:
     filled.refresh()
     before = filled.mirror.with_name("before")
@@ -478,13 +475,7 @@ def test_killed_before_any_operation_the_next_refresh_makes_it_good(filled: Root
         for path in filled.mirror.iterdir():
             path.unlink()
         shutil.copytree(before, filled.mirror, dirs_exist_ok=True)
-        left = iter(range(step))
-
-        def watcher(operation: str, path: Path, left: Iterator[int] = left) -> None:
-            if next(left, None) is None:
-                raise Killed
-
-        with storage.watch_operations(watcher), pytest.raises(Killed):
+        with storage.watch_operations(killing(step)), pytest.raises(Killed):
             filled.refresh()
         again = filled.refresh()
         assert (again.tables, again.signals) == (whole.tables, whole.signals)
