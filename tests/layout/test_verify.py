@@ -9,10 +9,10 @@ import os
 import polars as pl
 import pytest
 
-from workspace_kit.errors import FileDamaged, WorkspaceCorruptedError
+from workspace_kit.errors import FileDamaged, StorageError, WorkspaceCorruptedError
 from workspace_kit.layout import digests as module
 from workspace_kit.layout import reader
-from workspace_kit.layout.checkpoint import write_checkpoint, write_marker
+from workspace_kit.layout.checkpoint import set_aside, write_checkpoint, write_marker
 from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
@@ -158,6 +158,42 @@ def test_a_file_changed_just_now_is_not_remembered(workspace):
     verify(workspace, digests)
     digests.remember()
     assert json.loads((workspace.root / ".workspace_kit" / "digests" / "w.json").read_text()) == {}
+
+
+@pytest.mark.parametrize("link", [".workspace_kit", ".workspace_kit/digests"])
+def test_digests_are_neither_remembered_nor_looked_up_through_a_link(workspace, tmp_path, link):
+    (tmp_path / "elsewhere" / "digests").mkdir(parents=True)
+    place = workspace.root / link
+    if place.exists():
+        place.rename(tmp_path / "before")
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(tmp_path / "elsewhere")
+    digests = Digests(workspace, deep=False, now_ns=lambda: 10**19)
+    verify(workspace, digests)
+    digests.remember()
+    assert [path.name for path in (tmp_path / "elsewhere").rglob("*")] == ["digests"]
+
+
+def test_no_checkpoint_is_read_or_written_through_a_link(workspace, tmp_path):
+    folder = workspace.path / "checkpoints"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    before = sorted((tmp_path / "elsewhere").rglob("*"))
+    assert verdicts(workspace)["checkpoints/phase_1_complete.checkpoint"] == (
+        "checkpoint damaged",
+        "a symbolic link",
+    )
+    files = inventory([workspace])
+    for write in (
+        lambda: write_marker(workspace, "phase_2", writes=[], written_at=NOW, sync=False),
+        lambda: write_checkpoint(
+            workspace, "phase_2", files, state={}, completed_trials=[], written_at=NOW, sync=False
+        ),
+        lambda: set_aside(workspace, workspace.path / "analysis" / "a.json", seq=1),
+    ):
+        with pytest.raises(StorageError, match="found a symbolic link"):
+            write()
+    assert sorted((tmp_path / "elsewhere").rglob("*")) == before
 
 
 def test_output_of_a_phase_that_began_is_partial_and_any_other_file_added(workspace):

@@ -111,8 +111,8 @@ def clear(workspace: Workspace, plan: Plan) -> list[str]:
         *withdraw(workspace, _no_longer_good(workspace, plan), after=plan.seq, at=wall_clock()),
         *(set_aside(workspace, path, seq=plan.seq) for path in half_done if is_regular(path)),
     ]
-    for folder in names.FOLDERS:
-        for path in storage.leftovers(workspace.path / folder):
+    for folder in map(workspace.path.joinpath, names.FOLDERS):
+        for path in () if folder.is_symlink() else storage.leftovers(folder):
             storage.remove(path)
     return ["/".join(path.parts[-2:]) for path in moved if path]
 

@@ -18,7 +18,7 @@ from workspace_kit.layout import names
 from workspace_kit.layout.documents import encode_json
 from workspace_kit.layout.lines import parse_json, reason_of
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.reader import MAX_DOCUMENT, log_of, read_bytes
+from workspace_kit.layout.reader import log_of, read_inside
 
 FORMAT = 1
 SEALED, PUBLISHED, WITHDRAWN = "checkpoint", "checkpoint published", "checkpoints withdrawn"
@@ -119,7 +119,7 @@ def sealed(content: Mapping[str, object]) -> bytes:
 
 
 def _load(path: Path) -> Checkpoint:
-    data = read_bytes(path, at_most=MAX_DOCUMENT)
+    data = read_inside(path)
     content = parse_json(data)
     if not isinstance(content, dict) or not isinstance(content.get("phase"), str):
         raise ValueError("no checkpoint of a phase")

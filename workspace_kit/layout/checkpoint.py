@@ -32,7 +32,7 @@ from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import read_bytes
 from workspace_kit.layout.trials import recorded_signals
-from workspace_kit.layout.writer import log_event
+from workspace_kit.layout.writer import inside, log_event
 
 ASIDE = (names.CHECKPOINT.name, names.STARTED.name, names.STATE.name)
 _MUTABLE_KINDS = (names.PICTURE.name, names.PAGE.name)
@@ -60,7 +60,7 @@ def write_checkpoint(
     SchemaMismatch
         ``state`` cannot be written as JSON.
     """
-    path = place_of(workspace, phase)
+    path = inside(place_of(workspace, phase))
     before = _before(workspace, path, at=written_at)
     covered = list(cover(files, sync=sync))
     for folder in sorted({str(each["path"]).partition("/")[0] for each in covered}) if sync else ():
@@ -94,7 +94,7 @@ def write_marker(
 
     Only the first phase has no checkpoint before it: its marker covers the configuration and environment.
     """
-    path = workspace.file(names.STARTED, phase)
+    path = inside(workspace.file(names.STARTED, phase))
     known = inventory([workspace])
     given = known.filter(pl.col("path").str.contains(f"/{names.CONFIG.folder}/"))
     chain = read_chain(workspace)
@@ -166,7 +166,8 @@ def withdraw(workspace: Workspace, checkpoints: Sequence[Path], *, after: int, a
 
 def set_aside(workspace: Workspace, path: Path, *, seq: int) -> Path | None:
     """Move a file into ``checkpoints/set_aside/{seq}/``, never over another; null where it is gone."""
-    where = workspace.path / names.CHECKPOINT.folder / names.SET_ASIDE / str(seq) / path.parent.name
+    aside = inside(workspace.path / names.CHECKPOINT.folder / names.SET_ASIDE)
+    where = aside / str(seq) / path.parent.name
     target, number = where / path.name, 1
     while target.exists() or target.is_symlink():
         number += 1

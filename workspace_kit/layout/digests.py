@@ -19,7 +19,7 @@ class Digests:
     """Digest of each file of a workspace, remembered by size, inode and both times of change.
 
     ``deep`` reads every file again; ``step`` is called after each. What is remembered lies outside the
-    workspace, beside the mirror; where that cannot be written, nothing is.
+    workspace, beside the mirror; where that cannot be written, or a link leads elsewhere, nothing is.
     """
 
     def __init__(
@@ -32,7 +32,8 @@ class Digests:
     ) -> None:
         self._step, self._now_ns = step, now_ns
         self._place = workspace.root / names.DERIVED / "digests" / f"{workspace.id}.json"
-        self._known: Mapping[str, Any] = {} if deep else _remembered(self._place)
+        self._is_inside = not any(each.is_symlink() for each in list(self._place.parents)[:2])
+        self._known: Mapping[str, Any] = _remembered(self._place) if self._is_inside and not deep else {}
         self._seen: dict[str, list[object]] = {}
         self._still: set[str] = set()
 
@@ -65,6 +66,8 @@ class Digests:
 
     def remember(self) -> None:
         """Keep the digests of the files that had been still for a while when they were looked at."""
+        if not self._is_inside:
+            return
         still = {name: known for name, known in self._seen.items() if name in self._still}
         with suppress(StorageError):
             storage.make_folder(self._place.parent)

@@ -159,7 +159,7 @@ def record_of(workspace: Workspace, table: Table) -> pl.DataFrame:
     """
     path = workspace.file(names.ANALYSIS_TABLE, table.name)
     try:
-        return decode_table(_read_inside(path), table)
+        return decode_table(read_inside(path), table)
     except NotFound:
         return table.empty()
     except (ValueError, pl.exceptions.PolarsError) as error:
@@ -189,7 +189,7 @@ def _content(
     path: Path, kind: type[T], expected: str, *, constant: Callable[[str], None] = refuse_constant
 ) -> T:
     try:
-        content = parse_json(_read_inside(path), constant=constant)
+        content = parse_json(read_inside(path), constant=constant)
     except (ValueError, RecursionError) as error:
         raise FileDamaged(
             str(path), found=str(error), expected=expected, remedy="restore the file"
@@ -201,8 +201,14 @@ def _content(
     return content
 
 
-def _read_inside(path: Path) -> bytes:
-    """Read a document; its folder may be no link, which would lead out of the workspace."""
+def read_inside(path: Path) -> bytes:
+    """Read a document; its folder may be no link, which would lead out of the workspace.
+
+    Raises
+    ------
+    NotFound, FileDamaged
+        As `read_bytes`, or its folder is a link.
+    """
     if path.parent.is_symlink():
         raise _unreadable(path.parent, "a symbolic link")
     return read_bytes(path, at_most=MAX_DOCUMENT)
@@ -308,7 +314,7 @@ def zone_of(workspace: Path | str, *, otherwise: Zone = UTC) -> Zone:
     """
     config = names.CONFIG.path(Path(workspace), "config")
     try:
-        text = _read_inside(config).decode("utf-8", "replace")
+        text = read_inside(config).decode("utf-8", "replace")
         content = load_yaml(text, where=str(workspace))
         return declared_zone(content, where=str(workspace), otherwise=otherwise)
     except NotFound:

@@ -134,7 +134,7 @@ def _plain_instant(written: str, is_utc: bool) -> str | None:
 
 
 def _make_place(path: Path) -> None:
-    storage.make_folder(_inside(path).parent)
+    storage.make_folder(inside(path).parent)
 
 
 def write_signal_file(
@@ -148,7 +148,7 @@ def write_signal_file(
 ) -> dict[str, object]:
     """Put all signals of one trial in place; returns what a performance document records of them."""
     data = encode_signals(signals, strategy=strategy)
-    storage.replace(_inside(workspace.file(kind, key)), data, sync=durability == "always")
+    storage.replace(inside(workspace.file(kind, key)), data, sync=durability == "always")
     return {"rows": signals.height, "sha256": hashlib.sha256(data).hexdigest()}
 
 
@@ -162,14 +162,14 @@ def write_document(
     durability: Durability,
 ) -> Path:
     """Put a JSON document in place, with its version and time."""
-    path = _inside(workspace.file(kind, key))
+    path = inside(workspace.file(kind, key))
     storage.replace(path, encode_document(content, written_at=written_at), sync=durability == "always")
     return path
 
 
 def write_table(workspace: Workspace, key: str, frame: pl.DataFrame, *, durability: Durability) -> Path:
     """Put a frame in place as CSV under ``analysis/``."""
-    path = _inside(workspace.file(names.ANALYSIS_TABLE, key))
+    path = inside(workspace.file(names.ANALYSIS_TABLE, key))
     storage.replace(path, encode_table(frame), sync=durability == "always")
     return path
 
@@ -179,7 +179,7 @@ def write_file(
 ) -> Path:
     """Put finished bytes, such as a picture or a page, in place, or under the same name into ``out``."""
     place = workspace.file(kind, key)
-    path = out / place.name if out else _inside(place)
+    path = out / place.name if out else inside(place)
     storage.make_folder(path.parent)
     storage.replace(path, data, sync=False)
     return path
@@ -196,15 +196,21 @@ def log_event(
 ) -> None:
     """Add one event to ``metadata/execution_log.json``; ``detail`` is words, or facts by name."""
     entry = {"at": clock.text(at), "phase": phase, "event": event, "trial_id": trial_id, "detail": detail}
-    path = _inside(workspace.file(names.METADATA, "execution_log"))
+    path = inside(workspace.file(names.METADATA, "execution_log"))
     storage.make_folder(path.parent)
     # Other files rest on the log, so that it must outlive a loss of power; two events at once are both kept.
     with storage.held(path.parent, wait=True):
         storage.replace(path, encode_json([*log_of(workspace), entry]), sync=True)
 
 
-def _inside(path: Path) -> Path:
-    """Return the path, unless its folder is a link and would lead out of the workspace."""
+def inside(path: Path) -> Path:
+    """Return the path, unless its folder is a link and would lead out of the workspace.
+
+    Raises
+    ------
+    StorageError
+        It is.
+    """
     if path.parent.is_symlink():
         raise StorageError(
             str(path.parent),
