@@ -263,14 +263,14 @@ def held(folder: Path, *, wait: bool) -> Iterator[bool]:
 
 def leftovers(folder: Path) -> list[Path]:
     """Hidden files below a folder that a process began and cannot finish, for it is dead."""
-    oldest = time.time() - LEFT_OVER_SECONDS
-    return [
-        path
-        for path in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}"))
-        if (named := _TEMPORARY.fullmatch(path.name))
-        and not is_alive(int(named[1]))
-        and path.lstat().st_mtime < oldest
-    ]
+    oldest, found = time.time() - LEFT_OVER_SECONDS, []
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path, named = Path(place, name), _TEMPORARY.fullmatch(name)
+            with suppress(FileNotFoundError):  # somebody else may have removed it meanwhile
+                if named and not is_alive(int(named[1])) and path.lstat().st_mtime < oldest:
+                    found.append(path)
+    return sorted(found)
 
 
 def is_alive(process: int) -> bool:

@@ -490,6 +490,14 @@ def test_leftovers_go_only_when_their_process_is_dead_and_a_minute_has_passed(ro
     assert alive.exists()
 
 
+def test_what_goes_while_leftovers_are_looked_for_is_none(root, monkeypatch):
+    dead = made(root).path / "signals" / ".trial_0.jsonl.999999999.0123abcd.tmp"
+    dead.touch()
+    os.utime(dead, (LONG_AGO, LONG_AGO))
+    monkeypatch.setattr(storage, "is_alive", lambda _process: dead.unlink())
+    assert storage.leftovers(root) == []
+
+
 def test_the_doctor_names_file_system_locks_versions_and_leftovers(root):
     workspace = made(root)
     flows.pin(workspace, keep=True)
