@@ -159,4 +159,4 @@ def test_watch_of_nothing_says_how_to_begin(command, tmp_path):
     (tmp_path / "results").mkdir()
     code, _, err = command("watch")
     assert code == 3
-    assert "start one with `workspace-kit run`" in err
+    assert "start one with `workspace-kit run --results results`" in err

@@ -74,7 +74,8 @@ def test_one_that_fails_hinders_no_other_is_told_and_tried_again(root, monkeypat
 
     monkeypatch.setattr(batch, "write_report", faulty)
     done = write_reports(root)
-    assert done.failed == {"a": "ValueError: a bug; `workspace-kit --debug report a` shows where"}
+    again = f"workspace-kit --debug report a --results {root}"
+    assert done.failed == {"a": f"ValueError: a bug; `{again}` shows where"}
     assert done.told == "Reports: 1 made, 0 kept, 1 failed"
     index = done.index.read_text()
     assert re.findall(r"No new page: ([^;<]+)", index) == ["ValueError: a bug"]

@@ -8,7 +8,7 @@ def test_the_last_words_of_a_run_count_what_failed_and_say_where_the_reasons_are
     (workspace.path / "checkpoints" / "current_state.json").write_text(json.dumps(state))
     verdict, failed, place = closing_line(workspace).splitlines()
     assert verdict.startswith("No verdict: ")
-    assert failed == "2 trial(s) failed; why: workspace-kit show workflow_1"
+    assert failed == f"2 trial(s) failed; why: workspace-kit show workflow_1 --results {workspace.root}"
     assert place == f"Workspace: {workspace.path}"
 
 

@@ -146,9 +146,8 @@ def _make(shared: tuple[Path, Path | None], name: str) -> _Made:
     except WorkspaceKitError as error:
         return _Made(name, f"{type(error).__name__}: {error}")
     except Exception as error:
-        return _Made(
-            name, f"{type(error).__name__}: {error}; `workspace-kit --debug report {name}` shows where"
-        )
+        again = Workspace(root, name).command("--debug report")
+        return _Made(name, f"{type(error).__name__}: {error}; `{again}` shows where")
     return _Made(name, "")
 
 

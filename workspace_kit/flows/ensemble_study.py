@@ -86,7 +86,9 @@ def weigh_winners(
     DataError
         No strategy has a trial that can be followed.
     """
-    members = members_of(study, sweep.passed, metric=trip.config.metric, where=where)
+    members = members_of(
+        study, sweep.passed, metric=trip.config.metric, where=where, workspace=trip.workspace
+    )
     blends = {
         period: blend(trip, members, signals, sweep.labels, period=period) for period in (TRAIN, SELECT)
     }

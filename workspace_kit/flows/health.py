@@ -66,10 +66,11 @@ def _contents(root: Path) -> Iterator[tuple[str, str]]:
     yield "archives", str(archives(root).height)
     yield "held now", ", ".join(each.id for each in found if is_leased(each)) or "none"
     yield "pinned", ", ".join(each.id for each in found if is_pinned(each)) or "none"
+    clean = names.command(root, "clean")
     trash = sorted(path.name for path in (root / names.TRASH).glob("*"))
-    yield "trash", f"{', '.join(trash)}: `workspace-kit clean` settles it" if trash else "empty"
+    yield "trash", f"{', '.join(trash)}: `{clean}` settles it" if trash else "empty"
     left = [*stale_folders(root), *storage.leftovers(root)]
-    yield "leftovers", f"{len(left)}: `workspace-kit clean` removes them" if left else "none"
+    yield "leftovers", f"{len(left)}: `{clean}` removes them" if left else "none"
 
 
 def _programs() -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ def closing_line(workspace: Workspace) -> str:
     failed = content_of(workspace, names.STATE, "current_state").get("failed_trials") or []
     lines = [
         verdict_of(workspace),
-        f"{len(failed)} trial(s) failed; why: workspace-kit show {workspace.id}" if failed else "",
+        f"{len(failed)} trial(s) failed; why: {workspace.command('show')}" if failed else "",
         f"Report: {page}" if page.exists() else f"Workspace: {workspace.path}",
         *(f"Ended after phase 3: {each}." for each in told[-1:]),
     ]

@@ -110,7 +110,10 @@ def accept_change(
         rows = found.rows.filter(pl.col("path") == short)
         if rows.is_empty():
             raise NotFound(
-                str(held.path), found=f"no file {short!r}", expected="a file of it", remedy="see `verify`"
+                str(held.path),
+                found=f"no file {short!r}",
+                expected="a file of it",
+                remedy=f"see `{held.command('verify')}`",
             )
         row = rows.row(0, named=True)
         if row["verdict"] not in _ACCEPTABLE:

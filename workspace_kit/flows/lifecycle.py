@@ -211,11 +211,12 @@ def repair_workspace(
     if name is not None:
         files = files.filter(pl.col("path") == str(workspace.path / name))
         if files.is_empty():
+            listing = names.command(workspace.root, "sql", "'select path from files'")
             raise NotFound(
                 str(workspace.path),
                 found=f"no file {name!r}",
                 expected="a path such as signals/trial_0.jsonl",
-                remedy="see `workspace-kit sql 'select path from files'`",
+                remedy=f"see `{listing}`",
             )
     signals = files.filter(pl.col("kind").is_in([names.SIGNALS.name, names.VALIDATION_SIGNALS.name]))
     with leased(workspace), reporter("Files", signals.height) as step:

@@ -11,6 +11,7 @@ from workspace_kit.analysis.replay import Bars, Matrix, targets
 from workspace_kit.analysis.selection import best_trial
 from workspace_kit.config import Config
 from workspace_kit.errors import DataError
+from workspace_kit.layout.names import Workspace
 
 
 class Member(NamedTuple):
@@ -27,7 +28,9 @@ class Member(NamedTuple):
         return tuple(dict.fromkeys([self.otherwise, *self.winners.values()]))
 
 
-def members_of(study: Mapping[str, Any], trials: pl.DataFrame, *, metric: str, where: str) -> list[Member]:
+def members_of(
+    study: Mapping[str, Any], trials: pl.DataFrame, *, metric: str, where: str, workspace: Workspace
+) -> list[Member]:
     """Return one member per strategy of a regime study; with one strategy its distinct winners instead.
 
     ``trials`` has one row per trial over the whole of train; a strategy none of whose trials can be best
@@ -49,7 +52,7 @@ def members_of(study: Mapping[str, Any], trials: pl.DataFrame, *, metric: str, w
             where,
             found=f"no trial with a {metric} and a closed trade on train",
             expected="at least one",
-            remedy="see the errors of failed trials with `workspace-kit show`",
+            remedy=f"see the errors of failed trials with `{workspace.command('show')}`",
         )
     if len(members) == 1:
         return [Member(trial, members[0].strategy, {}, trial) for trial in members[0].trials]

@@ -97,7 +97,7 @@ def replayed_sweep(trip: Trip) -> Sweep:
             f"workspace {trip.workspace.id}",
             found=next(iter(left_out.values()), "no trial that did not fail"),
             expected="signals/trial_0.jsonl beside performance/trial_0.json, and their like",
-            remedy="see `workspace-kit show` for what cannot be read",
+            remedy=f"see `{trip.workspace.command('show')}` for what cannot be read",
         )
     counted = _counted(trip, named)
     return Sweep(

@@ -94,7 +94,7 @@ def _last_at_work(root: Path) -> Workspace:
             str(root),
             found="no workspace",
             expected="one to watch",
-            remedy="start one with `workspace-kit run`",
+            remedy=f"start one with `{names.command(root, 'run')}`",
         )
     return max(found, key=_last_change)
 

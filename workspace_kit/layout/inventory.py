@@ -73,7 +73,7 @@ def _instead(wanted: Workspace, known: list[str]) -> str:
         return f"it is archived: `{wanted.command('restore')}` brings it back"
     if near := difflib.get_close_matches(wanted.id, known, n=1):
         return f"did you mean {near[0]!r}?"
-    return "see `workspace-kit list`" if known else "check --results"
+    return f"see `{names.command(wanted.root, 'list')}`" if known else "check --results"
 
 
 def inventory(found: Iterable[Workspace]) -> pl.DataFrame:

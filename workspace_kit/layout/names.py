@@ -160,13 +160,16 @@ class Workspace:
 
     def command(self, name: str, *arguments: str) -> str:
         """Return what a person types to have a command do something with this workspace."""
-        return " ".join(
-            ["workspace-kit", name, self.id, *arguments, "--results", shlex.quote(str(self.root))]
-        )
+        return command(self.root, name, self.id, *arguments)
 
     def file(self, kind: FileKind, key: str) -> Path:
         """Where a file of this kind lies."""
         return kind.path(self.path, key)
+
+
+def command(root: Path, name: str, *arguments: str) -> str:
+    """Return what a person types to have a command do something with a root, wherever they stand."""
+    return " ".join(["workspace-kit", name, *arguments, "--results", shlex.quote(str(root))])
 
 
 def check_id(name: str, *, what: str) -> str:
