@@ -1,8 +1,8 @@
 """Doors for analysis: a workspace by name or folder, many of them as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -10,12 +10,12 @@ from workspace_kit.analysis.composite import Counted, unique_trials
 from workspace_kit.analysis.correlation import Correlations, correlations
 from workspace_kit.errors import UsageError
 from workspace_kit.flows.catalogs import open_catalog
-from workspace_kit.flows.origins import common_market, origin_of, with_digests
+from workspace_kit.flows.origins import Origin, common_market, origin_of, with_digests
 from workspace_kit.flows.signals import whole_signals
 from workspace_kit.flows.trial import replay_signals
 from workspace_kit.layout.inventory import find_workspace
 from workspace_kit.layout.names import DEFAULT_ROOT
-from workspace_kit.schema import SELECT, TABLES, TEST, TRAIN, Reading, natural_order
+from workspace_kit.schema import SELECT, TABLES, TEST, TEXT, TRAIN, Reading, natural_order
 from workspace_kit.views import Catalog
 
 _SWEEP = (TRAIN, SELECT)
@@ -45,7 +45,8 @@ class CompositeWorkspace:
         with self._catalog() as catalog:
             signals, trials = catalog.table("signals"), catalog.answer("trials_on_train")
         swept, tested = _signal_sets(signals, trials)
-        sets = [self._with_digests(swept, periods=_SWEEP), self._with_digests(tested, periods=[TEST])]
+        digests = self._digests()
+        sets = [digests.added(swept, periods=_SWEEP), digests.added(tested, periods=[TEST])]
         kept = unique_trials(pl.concat(sets, how="diagonal")).rows
         told = signals.join(kept.select(*_BY_TRIAL, "found_in"), on=_BY_TRIAL, maintain_order="left")
         return told.sort("workspace", *natural_order("trial_id"), maintain_order=True)
@@ -116,17 +117,28 @@ class CompositeWorkspace:
     def _counted(self) -> Counted:
         with self._catalog() as catalog:
             trials = catalog.answer("trials_on_train")
-        return unique_trials(self._with_digests(trials, periods=_SWEEP))
+        return unique_trials(self._digests().added(trials, periods=_SWEEP))
 
-    def _with_digests(self, trials: pl.DataFrame, *, periods: Sequence[str]) -> pl.DataFrame:
-        """Add what trials rest on; signals are digested only where nothing says on which prices they rest."""
+    def _digests(self) -> "Digests":
+        """Digest signals only of workspaces that do not say on which prices they rest."""
         origins = {each.id: origin_of(each) for each in self.workspaces}
-        unknown = [name for name, origin in origins.items() if origin.prices_digest is None]
-        with open_catalog(self.root, unknown) as catalog:
-            digests = catalog.answer("signal_digests")
-        known = with_digests(trials, origins, periods=periods)
-        signalled = digests.select(*_BY_TRIAL, signals_digest="digest")
-        return known.join(signalled, on=_BY_TRIAL, how="left", maintain_order="left")
+        signalled = pl.DataFrame(schema=dict.fromkeys([*_BY_TRIAL, "signals_digest"], TEXT))
+        if unknown := [name for name, origin in origins.items() if origin.prices_digest is None]:
+            with open_catalog(self.root, unknown) as catalog:
+                signalled = catalog.answer("signal_digests").select(*_BY_TRIAL, signals_digest="digest")
+        return Digests(origins, signalled)
+
+
+class Digests(NamedTuple):
+    """What the trials of some workspaces rest on: their origins, and digests of what they signalled."""
+
+    origins: Mapping[str, Origin]
+    signalled: pl.DataFrame
+
+    def added(self, trials: pl.DataFrame, *, periods: Sequence[str]) -> pl.DataFrame:
+        """Add the digests to trials."""
+        known = with_digests(trials, self.origins, periods=periods)
+        return known.join(self.signalled, on=_BY_TRIAL, how="left", maintain_order="left")
 
 
 def _signal_sets(signals: pl.DataFrame, trials: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

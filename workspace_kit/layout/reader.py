@@ -72,7 +72,7 @@ def _read_performances(files: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], pl
     for position, (kind, key, path) in enumerate(files.select("kind", "key", "path").iter_rows()):
         if kind not in _PERFORMANCE_KINDS or not _is_taken(performances, position, key, path, zone):
             left.append(position)
-    return performances.tables(files), files[left]
+    return performances.tables(files) if len(left) < files.height else {}, files[left]
 
 
 def _is_taken(
