@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,9 +34,10 @@ from workspace_kit.layout.inventory import inventory, workspaces
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import document_of, log_of
-from workspace_kit.layout.recovery import read_with_recovery
+from workspace_kit.layout.recovery import Mode, read_with_recovery
 from workspace_kit.layout.writer import SignalWriter, write_document, write_signal_file
 from workspace_kit.mirror import mirror_folder, refresh
+from workspace_kit.schema import Batch, Reading
 
 NOW = dt.datetime(2026, 1, 1)
 TRIALS = 6
@@ -43,11 +45,14 @@ ACKNOWLEDGED = "acknowledged"
 
 
 class Scenario(NamedTuple):
-    """One piece of work: what is there before, the work, what always holds, how it is finished."""
+    """One piece of work: what is there before, the work, what always holds, how it is finished.
+
+    The work may return what it said of parts of it that failed, where one hinders no other.
+    """
 
     name: str
     prepare: Callable[[Path, bool], None]
-    act: Callable[[Path, bool], None]
+    act: Callable[[Path, bool], list[str] | None]
     holds: Callable[[Path], None]
     recover: Callable[[Path, bool], None]
     done: Callable[[Path], None]
@@ -91,6 +96,7 @@ def signal(number: int) -> dict[str, object]:
     }
 
 
+@cache
 def frame(number: int) -> pl.DataFrame:
     return pl.DataFrame(
         {
@@ -116,6 +122,27 @@ def filled(root: Path, sync: bool, name: str = "w", trials: int = TRIALS) -> Wor
     for number in range(trials):
         write_trial(held, number, sync)
     return held
+
+
+# The same bytes are there again and again; what they say is asked once.
+_read: dict[tuple[Path, bytes, str], Reading] = {}
+_verified: dict[tuple[Path, bytes], set[str]] = {}
+
+
+def read(path: Path, mode: Mode = "salvage") -> Reading:
+    """Read a signal file."""
+    key = (path, path.read_bytes(), mode)
+    if key not in _read:
+        _read[key] = read_with_recovery(path, mode)
+    return _read[key]
+
+
+def files_in(archive: Path) -> set[str]:
+    """Files of an archive, all of which are whole."""
+    key = (archive, archive.read_bytes())
+    if key not in _verified:
+        _verified[key] = {entry["path"] for entry in verify_archive(archive)["files"]}
+    return _verified[key]
 
 
 def whole_trials(held: Workspace) -> int:
@@ -192,7 +219,7 @@ def _appended(root: Path) -> None:
         if not path.exists():
             assert not sure
             continue
-        reading = read_with_recovery(path)
+        reading = read(path)
         symbols = reading.rows["symbol"].to_list()
         assert symbols == [f"S{n}" for n in range(trial, APPENDS, 4)][: len(symbols)]
         assert len(symbols) >= len(sure)
@@ -205,14 +232,14 @@ def _append_on(root: Path, sync: bool) -> None:
     writer = SignalWriter(root / "w", durability=durability(sync))
     for trial in range(4):
         path = root / "w" / "signals" / f"trial_{trial}.jsonl"
-        there = read_with_recovery(path).rows.height if path.exists() else 0
+        there = read(path).rows.height if path.exists() else 0
         for number in range(trial + 4 * there, APPENDS, 4):
             writer.write_signal(trial, signal(number))
 
 
 def _all_appended(root: Path) -> None:
     for trial in range(4):
-        rows = read_with_recovery(root / f"w/signals/trial_{trial}.jsonl", "strict").rows
+        rows = read(root / f"w/signals/trial_{trial}.jsonl", "strict").rows
         assert rows["symbol"].to_list() == [f"S{n}" for n in range(trial, APPENDS, 4)]
 
 
@@ -329,7 +356,7 @@ def _repair(root: Path, _sync: bool) -> None:
 def _repair_holds(root: Path) -> None:
     for number in range(TRIALS):
         path = w(root).file(names.SIGNALS, f"trial_{number}")
-        assert read_with_recovery(path).rows.height == 3
+        assert read(path).rows.height == 3
         assert b'{"timest\n' in b"".join(
             each.read_bytes() for each in path.parent.glob(f"trial_{number}.jsonl*")
         )
@@ -344,7 +371,7 @@ def _repaired(root: Path) -> None:
     _repair_holds(root)
     for number in range(TRIALS):
         path = w(root).file(names.SIGNALS, f"trial_{number}")
-        assert read_with_recovery(path, "strict").rows.height == 3
+        assert read(path, "strict").rows.height == 3
         assert len(list(path.parent.glob(f"{path.name}*"))) == 2
 
 
@@ -361,8 +388,7 @@ def archived_or_there(root: Path, name: str = "w", trials: int = 12) -> None:
         whole(held)
         assert whole_trials(held) == trials
     else:
-        files = {entry["path"] for entry in verify_archive(archive)["files"]}
-        assert {f"signals/trial_{number}.jsonl" for number in range(trials)} <= files
+        assert {f"signals/trial_{number}.jsonl" for number in range(trials)} <= files_in(archive)
 
 
 def _archive(root: Path, _sync: bool) -> None:
@@ -399,7 +425,7 @@ def _restore(root: Path, _sync: bool) -> None:
 
 
 def _restore_holds(root: Path) -> None:
-    verify_archive(root / "archive" / "w.tar.zst")
+    assert files_in(root / "archive" / "w.tar.zst")
     archived_or_there(root)
 
 
@@ -420,8 +446,8 @@ def _three(root: Path, sync: bool) -> None:
     pin(root / "w2", keep=True)
 
 
-def _clean(root: Path, _sync: bool) -> None:
-    list(clean(root, keep_days=0, keep_last=0))
+def _clean(root: Path, _sync: bool) -> list[str]:
+    return [told for _, told in clean(root, keep_days=0, keep_last=0)]
 
 
 def _clean_holds(root: Path) -> None:
@@ -483,12 +509,23 @@ def _seen(root: Path, sync: bool) -> None:
         write_trial(w(root), number, sync)
 
 
+_batches: dict[tuple[object, ...], list[Batch]] = {}
+
+
+def batches(files: pl.DataFrame) -> list[Batch]:
+    """Read files as a refresh does; the same ones, which are there again and again, once."""
+    key = tuple(files.rows())
+    if key not in _batches:
+        _batches[key] = list(read_batches(files))
+    return _batches[key]
+
+
 def _refresh(root: Path, _sync: bool) -> None:
     refresh(
         lambda: inventory(workspaces(root)),
         folder=mirror_folder(root),
         workspaces=None,
-        read=read_batches,
+        read=batches,
         now_ns=time.time_ns(),
         progress=lambda _done, _total: None,
     )
@@ -498,7 +535,8 @@ def _mirror_holds(root: Path) -> None:
     whole(w(root))
 
 
-def _refresh_on(root: Path, _sync: bool) -> None:
+def _refreshed(root: Path) -> None:
+    _mirror_holds(root)
     with open_catalog(root) as catalog:
         assert catalog.table("signals").height == 18
         assert catalog.table("performance").height == 9
@@ -534,7 +572,8 @@ def _made(root: Path, sync: bool) -> None:
 
 
 # Follow: the output of each batch is kept under its name.
-FOLLOWED = 15
+# Each of four files with each of three endings.
+FOLLOWED = 12
 logging.getLogger("workspace_kit").setLevel(logging.CRITICAL)
 
 
@@ -553,7 +592,8 @@ def _keep(root: Path, sync: bool) -> Callable[[NewLines], None]:
     return lambda batch: storage.replace(root / "out" / batch.name, batch.data, sync=sync)
 
 
-def _follow(root: Path, sync: bool) -> None:
+def _follow(root: Path, sync: bool) -> list[str]:
+    told: list[str] = []
     followed = IncrementalProcessor(root / "w", state=root / "out" / "state.json")
     for number in range(FOLLOWED):
         path = _signals_of(root, number % 4)
@@ -561,7 +601,9 @@ def _follow(root: Path, sync: bool) -> None:
             path.write_bytes(b"new\n")
         with path.open("ab") as file:
             file.write(f"{number}\nto".encode() if number % 3 else f"{number}\n".encode())
-        followed.process_new_lines("signals/*.jsonl", _keep(root, sync), once=True)
+        handed = followed.process_new_lines("signals/*.jsonl", _keep(root, sync), once=True)
+        told.extend(handed["error"].drop_nulls())
+    return told
 
 
 def _followed_so_far(root: Path) -> None:
@@ -605,7 +647,7 @@ SCENARIOS = (
     Scenario("clean", _three, _clean, _clean_holds, _clean, _cleaned),
     Scenario("remove", _filled, _remove, _remove_holds, _remove_on, _removed),
     Scenario("set aside", _filled, _set_aside, _aside_holds, _set_aside, _all_aside),
-    Scenario("mirror", _seen, _refresh, _mirror_holds, _refresh_on, _mirror_holds),
+    Scenario("mirror", _seen, _refresh, _mirror_holds, _refresh, _refreshed),
     Scenario("follow", _to_follow, _follow, _followed_so_far, _follow_on, _all_followed),
     Scenario("log", _made, _pin, _pin_holds, _pin_on, _pinned),
 )
