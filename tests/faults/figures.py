@@ -16,6 +16,7 @@ HOME = {
     "R7": "torn",
     "R8": "refusals",
     "R9": "flips",
+    "R11": "commands",
     "R12": "archives",
     "R13": "stateful",
     "R14": "fuzz",

@@ -572,8 +572,8 @@ def _made(root: Path, sync: bool) -> None:
 
 
 # Follow: the output of each batch is kept under its name.
-# Each of four files with each of three endings.
-FOLLOWED = 12
+# Each of four files with each of three endings; the last is rewritten, which was not there before.
+FOLLOWED, REWRITTEN = 12, 7
 logging.getLogger("workspace_kit").setLevel(logging.CRITICAL)
 
 
@@ -597,7 +597,7 @@ def _follow(root: Path, sync: bool) -> list[str]:
     followed = IncrementalProcessor(root / "w", state=root / "out" / "state.json")
     for number in range(FOLLOWED):
         path = _signals_of(root, number % 4)
-        if number == FOLLOWED // 2:
+        if number == REWRITTEN:
             path.write_bytes(b"new\n")
         with path.open("ab") as file:
             file.write(f"{number}\nto".encode() if number % 3 else f"{number}\n".encode())

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from harness import scratch, spread, victim
-from scenarios import NOW, frame, signal, whole_trials
+from scenarios import NOW, frame, read, signal, whole_trials
 
 from workspace_kit.errors import NameInvalid
 from workspace_kit.flows.catalogs import open_catalog
@@ -24,7 +24,6 @@ from workspace_kit.layout.digests import Digests
 from workspace_kit.layout.inventory import inventory
 from workspace_kit.layout.lifecycle import create_workspace
 from workspace_kit.layout.names import Workspace
-from workspace_kit.layout.recovery import read_with_recovery
 from workspace_kit.layout.verify import verify
 from workspace_kit.layout.writer import SignalWriter, write_document, write_signal_file
 
@@ -130,7 +129,7 @@ class Life:
     def read(self) -> None:
         name = self.any()
         for trial, wanted in self.model.signals[name].items():
-            reading = read_with_recovery(self.root / name / "signals" / f"{trial}.jsonl")
+            reading = read(self.root / name / "signals" / f"{trial}.jsonl")
             assert reading.rows["symbol"].to_list() == wanted
             assert bool(reading.faults.height) == ((name, trial) in self.model.torn)
         if not any(each == name and trial in self.model.documents[name] for each, trial in self.model.torn):
