@@ -66,3 +66,10 @@ def test_minor_ticks_and_ticks_above_are_left_to_matplotlib():
         name_ticks(axes.yaxis, [0.5], ["half"])
         assert written(figure).count("half") == 2
         assert len(axes.xaxis.get_minorticklocs())
+
+
+def test_axes_make_no_tick_of_matplotlib_s_unless_one_is_left_to_it():
+    with house_style():
+        figure, axes = small()
+        svg_bytes(figure)
+        assert [*axes.xaxis.majorTicks, *axes.xaxis.minorTicks, *axes.yaxis.majorTicks] == []

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis, YAxis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
@@ -27,8 +27,29 @@ _STYLE: Mapping[str, Any] = cast("Any", mpl.rcParams)
 _BENEATH = 0.5
 
 
+class _Unticked(Axis):
+    """An axis without the two ticks that Matplotlib makes of each as patterns, a third of what axes cost."""
+
+    def reset_ticks(self) -> None:
+        """Begin without any tick; where some are drawn after all, they are made then."""
+        self.majorTicks, self.minorTicks = [], []
+
+
+class _Across(_Unticked, XAxis):
+    """The axis below."""
+
+
+class _Up(_Unticked, YAxis):
+    """The axis to the left."""
+
+
 class QuickAxes(Axes):
     """Axes whose ticks, below and to the left, are three artists in all and a label each."""
+
+    def _init_axis(self) -> None:
+        self.xaxis, self.yaxis = _Across(self, clear=False), _Up(self, clear=False)
+        for side, spine in self.spines.items():
+            spine.register_axis(self.xaxis if side in {"bottom", "top"} else self.yaxis)
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw; where ticks are is settled the first time."""
