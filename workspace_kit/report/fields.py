@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import MOST_VECTORS, Pixels, blank, colour, place, show, tint
-from workspace_kit.report.marks import boxes, slots
+from workspace_kit.report.marks import boxes, mark_value, slots
 from workspace_kit.report.series import Floats
 from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE, EQUAL_WEIGHT
 from workspace_kit.report.ticks import name_ticks
@@ -114,16 +114,7 @@ def weights_chart(members: Sequence[str], weights: Sequence[float], *, equal: fl
     middle = np.arange(float(len(members)))
     boxes(axes, (0.0, np.array(weights)), (middle - 0.25, middle + 0.25), ink=ENSEMBLE, opacity=1.0)
     axes.set_xlim(0.0, max(*weights, equal))
-    axes.axvline(equal, color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
-    axes.annotate(
-        "equal weight",
-        (equal, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 6),
-        textcoords="offset points",
-        ha="center",
-        color=colour("muted"),
-    )
+    mark_value(axes, equal, "equal weight", ink="muted")
     for at, weight in zip(places, weights, strict=True):
         axes.annotate(
             percent(weight),
@@ -159,16 +150,7 @@ def _mark_equal(axes: Axes) -> None:
 
 
 def _mark_hurdle(axes: Axes, hurdle: float) -> None:
-    axes.axvline(hurdle, color=colour("loss"), linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.annotate(
-        f"luck alone reaches {number(hurdle, decimals=2)}",
-        (hurdle, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 6),
-        ha="center",
-        textcoords="offset points",
-        color=colour("loss"),
-    )
+    mark_value(axes, hurdle, f"luck alone reaches {number(hurdle, decimals=2)}", ink="loss")
 
 
 def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, marker: str, right: float) -> float:

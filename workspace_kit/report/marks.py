@@ -76,6 +76,20 @@ def boxes(axes: Axes, across: Ends, up: Ends, *, ink: str, opacity: float) -> No
     axes.autoscale_view()
 
 
+def mark_value(axes: Axes, at: float, text: str, *, ink: str) -> None:
+    """Draw a dashed upright line where a value lies, with its words above the axes."""
+    axes.axvline(at, color=colour(ink), linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.annotate(
+        text,
+        (at, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="center",
+        color=colour(ink),
+    )
+
+
 def slots(edges: Floats) -> tuple[Floats, Floats]:
     """Return where the bars of bins begin and end: a little before the next."""
     return edges[:-1], edges[:-1] + 0.92 * np.diff(edges)

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import blank, colour, place
-from workspace_kit.report.marks import boxes, slots, strokes
+from workspace_kit.report.marks import boxes, mark_value, slots, strokes
 from workspace_kit.report.series import Floats, drawable
 from workspace_kit.report.ticks import name_ticks
 from workspace_kit.report.tracks import TILE, TILE_HEIGHT
@@ -103,16 +103,7 @@ def cost_tile(
         rows = costs.filter(pl.col("series") == name).drop_nulls(metric).sort("cost_bps")
         axes.plot(rows["cost_bps"], rows[metric], color=colour(ink), marker="o", markersize=3)
     if configured is not None:
-        axes.axvline(configured, color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
-        axes.annotate(
-            "as run",
-            (configured, 1.0),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(0, 4),
-            textcoords="offset points",
-            ha="center",
-            color=colour("muted"),
-        )
+        mark_value(axes, configured, "as run", ink="muted")
     axes.set_xscale("symlog", linthresh=10.0)
     axes.xaxis.set_major_locator(FixedLocator([0, 5, 10, 20, 50, 100]))
     axes.xaxis.set_minor_locator(NullLocator())
