@@ -100,12 +100,12 @@ def test_the_recommended_one_stands_first_and_the_page_says_why(story, told):
 def test_intervals_stand_beside_the_headline_numbers(told):
     headline = re.search(r'id="headline-table".*?</table>', told, flags=re.DOTALL)[0]
     assert "0.21 to 1.87" in headline
-    assert headline.count(">interval<") == 3
+    assert headline.count(">Interval<") == 3
     assert "95\u00a0% intervals" in told
 
 
 def test_without_intervals_the_headline_has_no_column_for_them(story):
-    assert ">interval<" not in page(replace(story, intervals={}))
+    assert ">Interval<" not in page(replace(story, intervals={}))
 
 
 def test_key_figures_name_every_measure_of_the_group(told):

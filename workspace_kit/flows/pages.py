@@ -244,7 +244,8 @@ def _lineage(workspace: Workspace, config: Config | None) -> dict[str, str]:
 def _replay_rule(config: Config) -> str:
     rule = config.execution
     return (
-        f"signals earn from {rule.delay} bar(s) later, filled at the {rule.fill.replace('_', ' ')},"
+        f"signals earn from {rule.delay} bar{'s' if rule.delay > 1 else ''} later,"
+        f" filled at the {rule.fill.replace('_', ' ')},"
         f" {rule.direction}, {rule.sizing} sizing, {rule.allocation} allocation,"
         f" {rule.cost_bps:g} bps per unit traded, {config.data.periods_per_year:g} bars a year"
     ).replace("long_", "long ")
@@ -256,7 +257,7 @@ def _warnings(workspace: Workspace, validation: Mapping[str, Any]) -> list[str]:
     told = [str(each) for each in _list(recorded)]
     if isinstance(looks, int) and looks > 1:
         told.append(
-            f"This test period had been looked at {looks - 1} time(s) before by other workspaces of this"
-            " root: its numbers are no longer out of sample."
+            f"This test period had been looked at {'once' if looks == 2 else f'{looks - 1} times'} before"
+            " by other workspaces of this root: its numbers are no longer out of sample."
         )
     return told

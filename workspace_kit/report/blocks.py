@@ -16,7 +16,7 @@ from workspace_kit.report.svg import inline
 
 MOST_ROWS = 2_000
 _CELL_CHARACTERS, _PARAMETERS_CHARACTERS = 160, 90
-_FEW_ROWS, _SHORT_ROWS = 8, 12
+_FEW_ROWS, _SHORT_ROWS = 8, 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _heads(*, has_intervals: bool) -> tuple[Head, ...]:
     for key, title in zip(_SHOWN, _TITLES, strict=True):
         heads.append(Head(title))
         if has_intervals and key in _WITH_INTERVALS:
-            heads.append(Head("interval"))
+            heads.append(Head("Interval"))
     return tuple(heads)
 
 

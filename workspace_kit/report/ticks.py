@@ -1,6 +1,6 @@
 """Axes that draw their ticks together: Matplotlib's own, five artists each, take half the time of a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -12,7 +12,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from workspace_kit.report.series import Floats
 
@@ -25,6 +25,7 @@ _MARKS: Mapping[str, Any] = {"x": TICKDOWN, "y": TICKLEFT}
 # The settings of the moment: names put together here are none that a type knows.
 _STYLE: Mapping[str, Any] = cast("Any", mpl.rcParams)
 _BENEATH = 0.5
+_ROUND = (1, 2, 5, 10)
 
 
 class _Unticked(Axis):
@@ -63,6 +64,12 @@ def name_ticks(axis: Axis, places: Sequence[float], words: Sequence[str]) -> Non
     """Put ticks with words of their own at places."""
     axis.set_major_locator(FixedLocator(places))
     axis.set_major_formatter(FixedFormatter(words))
+
+
+def round_ticks(axis: Axis, most: int, say: Callable[[float], str], *, whole: bool = False) -> None:
+    """Put ticks at round places, at most so many gaps apart, each told by a function."""
+    axis.set_major_locator(MaxNLocator(most, steps=_ROUND, integer=whole))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: say(value)))
 
 
 def _is_plain(axis: Axis) -> bool:
