@@ -38,3 +38,25 @@ def test_help_loads_what_it_is_printed_with_and_no_more(arguments: list[str]) ->
 
 def test_a_name_of_the_package_loads_what_it_needs() -> None:
     assert "polars" in loaded(f"{IMPORT}\nworkspace_kit.SignalWriter")
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as its own process, with something still to be done at the end."""
+    code = (
+        "import atexit, sys; from workspace_kit.cli import program; "
+        f"sys.argv = ['workspace-kit', *{arguments}]; atexit.register(print, 'done at the end'); program()"
+    )
+    return subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+
+
+def test_a_command_that_leaves_at_once_has_said_and_done_all() -> None:
+    left = ended("--help")
+    assert left.returncode == 0
+    assert left.stdout.count("\n") > 30
+    assert left.stdout.endswith("done at the end\n")
+
+
+def test_a_command_that_failed_leaves_with_its_exit_code() -> None:
+    left = ended("show", "nothing-here", "--results", "nowhere")
+    assert left.returncode == 3
+    assert "nowhere" in left.stderr

@@ -107,7 +107,7 @@ def test_one_file_asks_no_network_for_anything():
 def test_growth_is_drawn_over_all_bars_in_few_points_and_told_in_words():
     html = told(summary(row("w")), returns(*[0.01] * 700))
     assert (
-        'aria-label="Ensemble over all periods: × 1\u202f059.16, 1\xa0Jan\xa02020 to 30\xa0Nov\xa02021"'
+        'aria-label="Ensemble over all periods: × 1\u202f059.16, 1\xa0Jan\xa02020 to\xa030\xa0Nov\xa02021"'
         in html
     )
     path = html.partition('class="s-ensemble" d="')[2].partition('"')[0]

@@ -268,6 +268,14 @@ def test_months_are_those_of_the_declared_zone(story):
     assert january
 
 
+def test_the_hour_that_clocks_repeat_counts_as_two_bars(story):
+    hours = pl.datetime_range(dt.datetime(2023, 11, 4), dt.datetime(2023, 11, 6, 23), "1h", eager=True)
+    rows = [{"workspace": "w", "series": "ensemble", "timestamp": hour, "return": 0.0} for hour in hours]
+    tables = {"returns": TABLES["returns"].frame(rows)}
+    html = page(replace(story, timezone="America/New_York", tables=tables))
+    assert "<dt>Bars</dt><dd>72, 3\u00a0Nov\u00a02023 to\u00a06\u00a0Nov\u00a02023</dd>" in html
+
+
 def test_headline_numbers_are_those_of_the_documents(story, told):
     row = story.table("validations").filter(pl.col("candidate") == "ensemble").row(0, named=True)
     trials = story.table("performance").filter(

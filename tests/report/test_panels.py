@@ -14,7 +14,7 @@ from workspace_kit.report.crises import CRISES
 from workspace_kit.report.ink import house_style
 from workspace_kit.report.keyfigures import GROUPS
 from workspace_kit.report.panels import PANELS
-from workspace_kit.report.series import by_series, growth, values
+from workspace_kit.report.series import growth, values
 from workspace_kit.report.story import Story, prepared
 from workspace_kit.report.trading import exposure
 from workspace_kit.report.years import crises
@@ -100,12 +100,12 @@ def test_the_recommended_one_stands_first_and_the_page_says_why(story, told):
 def test_intervals_stand_beside_the_headline_numbers(told):
     headline = re.search(r'id="headline-table".*?</table>', told, flags=re.DOTALL)[0]
     assert "0.21 to 1.87" in headline
-    assert headline.count(">interval<") == 3
+    assert headline.count(">Interval<") == 3
     assert "95\u00a0% intervals" in told
 
 
 def test_without_intervals_the_headline_has_no_column_for_them(story):
-    assert ">interval<" not in page(replace(story, intervals={}))
+    assert ">Interval<" not in page(replace(story, intervals={}))
 
 
 def test_key_figures_name_every_measure_of_the_group(told):
@@ -135,7 +135,7 @@ def test_every_key_figure_says_what_it_means_beside_its_name_and_in_a_table(told
 
 
 def test_a_crisis_tells_what_its_bars_compounded_to(story, told):
-    main = by_series(story.table("returns"))["equal_weight"]
+    main = story.series["equal_weight"]
     title, start, end = next(each for each in CRISES if each[0] == "Dot-com bust")
     inside = main.filter(pl.col("timestamp").dt.date().is_between(start, end, closed="right"))
     earned = growth(values(inside))[-1] - 1

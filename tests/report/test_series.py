@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from workspace_kit.analysis.measures import max_drawdown, sharpe_ratio, total_return
 from workspace_kit.report.series import (
     by_month,
-    by_series,
     by_year,
     drawdown,
     growth,
@@ -22,7 +21,7 @@ from workspace_kit.report.series import (
     values,
     worst_drawdowns,
 )
-from workspace_kit.report.story import prepared
+from workspace_kit.report.story import by_series, prepared
 from workspace_kit.schema import BEAR, BULL, TABLES, TIME
 
 RETURNS = st.lists(
@@ -195,7 +194,7 @@ def test_no_bar_is_lost_when_clocks_go_back(story):
         for name, sign in (("ensemble", -1e4), ("benchmark", 1e4))
     )
     told = prepared(replace(story, timezone="America/New_York", tables={"returns": returns}))
-    series = by_series(told.table("returns"))
+    series = told.series
     for name, sign in (("ensemble", -1e4), ("benchmark", 1e4)):
         assert values(series[name]).tolist() == (np.arange(72) / sign).tolist()
     assert series["ensemble"]["timestamp"].n_unique() == 71

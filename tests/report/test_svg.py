@@ -71,5 +71,14 @@ def test_every_reference_has_its_id_and_ids_carry_the_key(drawn, read):
     assert referred <= set(ids)
 
 
+def test_a_path_is_told_to_a_tenth_of_a_pixel():
+    told = inline(
+        b'<svg viewBox="0 0 9 9"><path d="M 1.04999 2.000001 \nL 3.25 -0.96 \nL 5 6 \nz" stroke="x"/></svg>',
+        key="k",
+        label="",
+    )
+    assert ' d="M 1 2 3.2 -1 5 6 z"' in told
+
+
 def test_no_two_inks_share_a_light_value():
     assert len({ink.light for ink in INKS.values()}) == len(INKS)

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.ticker import AutoMinorLocator
 
 from workspace_kit.report.ink import blank, house_style, place, png_bytes, svg_bytes
-from workspace_kit.report.ticks import name_ticks
+from workspace_kit.report.ticks import name_ticks, round_ticks
 
 
 def written(figure):
@@ -66,3 +66,19 @@ def test_minor_ticks_and_ticks_above_are_left_to_matplotlib():
         name_ticks(axes.yaxis, [0.5], ["half"])
         assert written(figure).count("half") == 2
         assert len(axes.xaxis.get_minorticklocs())
+
+
+def test_axes_make_no_tick_of_matplotlib_s_unless_one_is_left_to_it():
+    with house_style():
+        figure, axes = small()
+        svg_bytes(figure)
+        assert [*axes.xaxis.majorTicks, *axes.xaxis.minorTicks, *axes.yaxis.majorTicks] == []
+
+
+def test_round_ticks_are_steps_of_one_two_or_five():
+    with house_style():
+        figure, axes = small()
+        axes.set_ylim(0.0, 2.9)
+        round_ticks(axes.yaxis, 4, "{:g}".format)
+        axes.xaxis.set_visible(False)
+        assert written(figure) == ["0", "1", "2"]

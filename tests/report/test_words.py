@@ -62,3 +62,17 @@ def test_a_short_text_is_one_printable_line_within_its_length(text, most):
 )
 def test_parameters_read_as_words_whatever_they_are(text, shown):
     assert words.parameters(text, most=60) == shown
+
+
+def test_a_round_number_has_only_the_decimals_it_needs():
+    assert [words.round_number(value) for value in (0.0, -2.0, 0.5, 1_500.0)] == [
+        "0",
+        "\u22122",
+        "0.5",
+        "1\u202f500",
+    ]
+    assert [words.round_percent(value) for value in (0.1, 0.025, -0.3)] == [
+        "10\u00a0%",
+        "2.5\u00a0%",
+        "\u221230\u00a0%",
+    ]

@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from workspace_kit.layout.names import Workspace
 from workspace_kit.layout.reader import record_of, zone_of
 from workspace_kit.layout.writer import write_file
 from workspace_kit.prices import day_bounds
+from workspace_kit.report.keyfigures import judged
 from workspace_kit.report.page import report
 from workspace_kit.report.panels import Panel
 from workspace_kit.report.story import LOGITS, Interval, Story
@@ -92,7 +94,7 @@ def story_of(workspace: Workspace, *, reporter: Reporter = silent) -> Story:
     periods = _periods(config)
     zone = config.data.timezone if config else zone_of(workspace.path).timezone
     records, damage = _records(workspace, luck)
-    return Story(
+    story = Story(
         workspace=workspace.id,
         name=about["name"] or "",
         note=about["note"] or "",
@@ -108,7 +110,7 @@ def story_of(workspace: Workspace, *, reporter: Reporter = silent) -> Story:
         cost_bps=config.execution.cost_bps if config else None,
         luck_hurdle=_number(luck.get("luck_hurdle")),
         luck=_luck(luck),
-        statistics=_statistics(tables["returns"], periods, config, zone=zone),
+        statistics={},
         intervals=_intervals(choice, validation),
         confidence=config.luck.confidence if config else None,
         near_identical=[
@@ -120,6 +122,7 @@ def story_of(workspace: Workspace, *, reporter: Reporter = silent) -> Story:
         lineage=_lineage(workspace, config),
         warnings=[*_warnings(workspace, validation), *damage],
     )
+    return replace(story, statistics=_statistics(story))
 
 
 def _records(workspace: Workspace, luck: Mapping[str, Any]) -> tuple[dict[str, pl.DataFrame], list[str]]:
@@ -152,21 +155,16 @@ def _luck(luck: Mapping[str, Any]) -> dict[str, float | None]:
     return {name: _number(first.get(name)) for name in SHARED_ODDS}
 
 
-def _statistics(
-    returns: pl.DataFrame,
-    periods: Mapping[str, tuple[dt.datetime, dt.datetime]],
-    config: Config | None,
-    *,
-    zone: str,
-) -> dict[str, dict[str, Numbers]]:
-    if config is None:
+def _statistics(story: Story) -> dict[str, dict[str, Numbers]]:
+    if story.periods_per_year is None:
         return {}
+    returns = story.table("returns")
     return statistics_of(
-        returns,
-        periods,
-        timezone=zone,
-        periods_per_year=config.data.periods_per_year,
-        risk_free_rate=config.data.risk_free_rate,
+        returns.filter(pl.col("series").is_in(judged(story))),
+        story.periods,
+        timezone=story.timezone,
+        periods_per_year=story.periods_per_year,
+        risk_free_rate=story.risk_free_rate,
     )
 
 
@@ -246,7 +244,8 @@ def _lineage(workspace: Workspace, config: Config | None) -> dict[str, str]:
 def _replay_rule(config: Config) -> str:
     rule = config.execution
     return (
-        f"signals earn from {rule.delay} bar(s) later, filled at the {rule.fill.replace('_', ' ')},"
+        f"signals earn from {rule.delay} bar{'s' if rule.delay > 1 else ''} later,"
+        f" filled at the {rule.fill.replace('_', ' ')},"
         f" {rule.direction}, {rule.sizing} sizing, {rule.allocation} allocation,"
         f" {rule.cost_bps:g} bps per unit traded, {config.data.periods_per_year:g} bars a year"
     ).replace("long_", "long ")
@@ -258,7 +257,7 @@ def _warnings(workspace: Workspace, validation: Mapping[str, Any]) -> list[str]:
     told = [str(each) for each in _list(recorded)]
     if isinstance(looks, int) and looks > 1:
         told.append(
-            f"This test period had been looked at {looks - 1} time(s) before by other workspaces of this"
-            " root: its numbers are no longer out of sample."
+            f"This test period had been looked at {'once' if looks == 2 else f'{looks - 1} times'} before"
+            " by other workspaces of this root: its numbers are no longer out of sample."
         )
     return told

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from workspace_kit.report.svg import inline
 
 MOST_ROWS = 2_000
 _CELL_CHARACTERS, _PARAMETERS_CHARACTERS = 160, 90
-_FEW_ROWS, _SHORT_ROWS = 8, 12
+_FEW_ROWS, _SHORT_ROWS = 8, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,11 @@ class Grid:
     def is_short(self) -> bool:
         """Whether it fits on what is left of a printed page, so that none of its rows need stand alone."""
         return self.row_count <= _SHORT_ROWS
+
+    def told(self, row: Sequence[Cell]) -> Iterator[tuple[str, str, float | None]]:
+        """Yield classes, words and number of every cell beyond the first, which names the row."""
+        for head, cell in zip(self.heads[1:], row[1:], strict=True):
+            yield f"{'n' if head.is_number else ''} {cell.shade}".strip(), cell.text, cell.value
 
     @property
     def row_count(self) -> int:

@@ -14,7 +14,8 @@ from workspace_kit.report.ink import INKS, blank, colour, place
 from workspace_kit.report.marks import End, Periods, days_of, label_ends, mark_periods, shade
 from workspace_kit.report.series import Floats, drawdown, growth, thinned, values
 from workspace_kit.report.story import BENCHMARK
-from workspace_kit.report.words import named, number, percent, short
+from workspace_kit.report.ticks import round_ticks
+from workspace_kit.report.words import named, number, round_number, round_percent, short
 
 Series = Mapping[str, pl.DataFrame]
 
@@ -62,10 +63,9 @@ def rolling_chart(rolling: Series, periods: Periods, *, width: int) -> Figure:
         ends = _draw_rolling(axes, rolling, column, pixels=width)
         if column == "volatility":
             axes.set_ylim(bottom=0.0)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
         else:
             axes.axhline(1.0 if column == "beta" else 0.0, color=colour("faint"), linewidth=0.8)
-        axes.yaxis.set_major_locator(MaxNLocator(4))
+        round_ticks(axes.yaxis, 4, round_percent if column == "volatility" else round_number)
         _cut_spikes(axes, rolling, column)
         dress(axes, _ROLLING[column], periods, names_periods=at == 0)
         axes.tick_params(labelbottom=at == len(shown) - 1)
@@ -169,8 +169,7 @@ def _draw_drawdowns(
         if len(falls):
             ends.append(End(float(falls[-1]), _end_text(name), ink))
     axes.set_ylim(min(axes.get_ylim()[0], -_SHALLOWEST), 0.0)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    round_ticks(axes.yaxis, 5, round_percent)
     dress(axes, "Fall from the running peak", periods, names_periods=names_periods)
     if is_labelled:
         label_ends(axes, ends)

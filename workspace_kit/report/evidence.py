@@ -26,7 +26,7 @@ from workspace_kit.report.blocks import (
     text_cell,
     tile,
 )
-from workspace_kit.report.fields import distribution_chart, scatter_chart
+from workspace_kit.report.fields import CANDIDATES, distribution_chart, scatter_chart
 from workspace_kit.report.shapes import logits_tile
 from workspace_kit.report.story import Story, in_order
 from workspace_kit.report.trials import first_period, metric_values, train_and_select
@@ -52,8 +52,8 @@ def _logits(story: Story) -> list[Block]:
         f" the median of the other in {words.probability(story.luck.get('pbo'))} (orange), and scores"
         f" below zero there in {words.probability(loss)}. Its score out of sample changes by"
         f" {words.number(slope, decimals=2)} for each unit in sample: below zero, the better the past,"
-        f" the worse what followed. White's reality check against buy and hold: p ="
-        f" {words.number(story.luck.get('reality_check_p_value'), decimals=3)}."
+        f" the worse what followed. White's reality check against buy and hold: p\u00a0=\u00a0"
+        f"{words.number(story.luck.get('reality_check_p_value'), decimals=3)}."
     )
     drawn = tile("logits", logits_tile(edges, counts), label=f"Histogram of logits. {said}")
     return [Tiles(said, (drawn,))]
@@ -77,6 +77,11 @@ def _luck_chart(story: Story) -> list[Chart]:
                 caption=f"{name} of every trial on select against train; small dots are weight sets; on the "
                 f"line, select equals train.{dashed}",
                 label=f"{name} on select against train of {words.count(pairs.height)} trials.",
+                legend=[
+                    (series, words.named(series))
+                    for series in CANDIDATES
+                    if story.candidates.get(series) in set(pairs["trial_id"])
+                ],
             )
         ]
     period = first_period(story)

@@ -2,25 +2,24 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import MOST_VECTORS, Pixels, blank, colour, place, show, tint
-from workspace_kit.report.marks import boxes, slots
+from workspace_kit.report.marks import boxes, mark_value, slots
 from workspace_kit.report.series import Floats
 from workspace_kit.report.story import BEST_SINGLE, ENSEMBLE, EQUAL_WEIGHT
-from workspace_kit.report.ticks import name_ticks
+from workspace_kit.report.ticks import name_ticks, round_ticks
 from workspace_kit.report.trials import Clusters, Square
-from workspace_kit.report.words import metric as metric_text
-from workspace_kit.report.words import named, number, percent, short
+from workspace_kit.report.words import count, named, number, percent, round_metric, short
 
-_CANDIDATES = {BEST_SINGLE: "D", EQUAL_WEIGHT: "s", ENSEMBLE: "o"}
+CANDIDATES = {BEST_SINGLE: "D", EQUAL_WEIGHT: "s", ENSEMBLE: "o"}
 _SIGNS = {"D": "◆", "s": "■", "o": "●"}
 _MOST_NAMED, _MOST_JOINS = 50, 150
 _LARGEST_SQUARE = 560
@@ -50,14 +49,14 @@ def scatter_chart(
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
     right = 0.0
-    for series, marker in _CANDIDATES.items():
+    for series, marker in CANDIDATES.items():
         trial = pl.lit(candidates.get(series), dtype=pl.String)
         rows = pairs.filter(pl.col("trial_id") == trial)
         if rows.height:
-            right = _mark_candidate(axes, rows, series, marker=marker, right=right)
+            _mark_candidate(axes, rows, series, marker=marker)
+            right = _name_candidate(axes, series, marker=marker, right=right) if width == WIDE else right
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+        round_ticks(axis, 6, partial(round_metric, metric))
     axes.set_xlabel(f"{named(metric)} on train")
     axes.set_title(f"{named(metric)} on select", color=colour("muted"), pad=24)
     return figure
@@ -71,9 +70,8 @@ def distribution_chart(values: Floats, *, metric: str, hurdle: float | None, wid
     boxes(axes, slots(edges), (0.0, counts), ink="muted", opacity=0.75)
     if hurdle is not None:
         _mark_hurdle(axes, hurdle)
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+    round_ticks(axes.yaxis, 4, count, whole=True)
+    round_ticks(axes.xaxis, 8, partial(round_metric, metric))
     axes.margins(x=0.04)
     axes.set_xlabel(named(metric))
     axes.set_title("Trials", color=colour("muted"), pad=24)
@@ -114,16 +112,7 @@ def weights_chart(members: Sequence[str], weights: Sequence[float], *, equal: fl
     middle = np.arange(float(len(members)))
     boxes(axes, (0.0, np.array(weights)), (middle - 0.25, middle + 0.25), ink=ENSEMBLE, opacity=1.0)
     axes.set_xlim(0.0, max(*weights, equal))
-    axes.axvline(equal, color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
-    axes.annotate(
-        "equal weight",
-        (equal, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 6),
-        textcoords="offset points",
-        ha="center",
-        color=colour("muted"),
-    )
+    mark_value(axes, equal, "equal weight", ink="muted")
     for at, weight in zip(places, weights, strict=True):
         axes.annotate(
             percent(weight),
@@ -159,20 +148,10 @@ def _mark_equal(axes: Axes) -> None:
 
 
 def _mark_hurdle(axes: Axes, hurdle: float) -> None:
-    axes.axvline(hurdle, color=colour("loss"), linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.annotate(
-        f"luck alone reaches {number(hurdle, decimals=2)}",
-        (hurdle, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 6),
-        ha="center",
-        textcoords="offset points",
-        color=colour("loss"),
-    )
+    mark_value(axes, hurdle, f"luck alone reaches {number(hurdle, decimals=2)}", ink="loss")
 
 
-def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, marker: str, right: float) -> float:
-    """Mark what was chosen and name it above the axes, where no dot hides it; return the next place."""
+def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, marker: str) -> None:
     axes.plot(
         rows["train"],
         rows["select"],
@@ -182,6 +161,10 @@ def _mark_candidate(axes: Axes, rows: pl.DataFrame, series: str, *, marker: str,
         markeredgecolor=colour("paper"),
         markeredgewidth=1.0,
     )
+
+
+def _name_candidate(axes: Axes, series: str, *, marker: str, right: float) -> float:
+    """Name what was chosen above the axes, where no dot hides it; return the next place."""
     text = f"{_SIGNS[marker]} {named(series)}"
     axes.annotate(
         text,

@@ -11,7 +11,7 @@ import polars as pl
 
 from workspace_kit.report import words
 from workspace_kit.report.blocks import Cell, as_float, count_cell, date_cell, metric_cell
-from workspace_kit.report.document import environment, policy
+from workspace_kit.report.document import rendered
 from workspace_kit.report.ink import INKS
 from workspace_kit.report.series import Floats, growth
 from workspace_kit.report.story import BENCHMARK
@@ -62,21 +62,16 @@ def index_page(
     are relative places of pages by workspace, ``failures`` why one has no new page. Texts of others are
     escaped and cut where they run long. The same frames give the same bytes.
     """
-    templates = environment()
-    style = "".join(templates.get_template(name).render(inks=INKS) for name in ("style.css", "index.css"))
-    script = templates.get_template("script.js").render()
     drawn = _sparklines(returns)
-    return templates.get_template("index.html").render(
-        entries=[
+    facts = {
+        "entries": [
             _entry(row, links=links, failures=failures, drawn=drawn) for row in summary.iter_rows(named=True)
         ],
-        facts=_facts(summary, as_of=as_of),
-        width=_WIDTH,
-        height=_HEIGHT,
-        style=style,
-        script=script,
-        policy=policy(style=style, script=script),
-    )
+        "facts": _facts(summary, as_of=as_of),
+        "width": _WIDTH,
+        "height": _HEIGHT,
+    }
+    return rendered("index.html", facts, styles=("index.css",))
 
 
 def _facts(summary: pl.DataFrame, *, as_of: dt.datetime) -> Mapping[str, str]:

@@ -88,12 +88,17 @@ _SHAPES = {
     "ytick.minor.size": 0.0,
     "xtick.major.size": 3.5,
     "xtick.minor.size": 0.0,
+    # The one font, named: every text drawn asks for it anew, and all that is listed is read again each time.
+    "font.family": ["DejaVu Sans"],
+    **{f"font.{kind}": [] for kind in ("serif", "sans-serif", "cursive", "fantasy", "monospace")},
     "font.size": 12.0,
     "axes.labelsize": 12.0,
     "axes.titlesize": 12.0,
     "xtick.labelsize": 12.0,
     "ytick.labelsize": 12.0,
     "text.parse_math": False,
+    # At this size no eye sees the difference, and it takes a third of the time of drawing a text.
+    "text.hinting": "none",
     "svg.fonttype": "none",
     "svg.hashsalt": "workspace-kit",
 }
@@ -161,9 +166,9 @@ def show(axes: Axes, pixels: Pixels, *, origin: Literal["lower", "upper"]) -> No
 
 def svg_bytes(figure: Figure) -> bytes:
     """Render as SVG, equal bytes for equal figures."""
-    out = io.BytesIO()
+    out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return out.getvalue()
+    return out.getvalue().encode()
 
 
 def png_bytes(figure: Figure, *, scale: float) -> bytes:

@@ -280,6 +280,11 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
 }
 
 
+def judged(story: Story) -> list[str]:
+    """Name the series that have key figures: the main one, and what it is held against."""
+    return list(dict.fromkeys((*list(curves_of(story))[:1], BUY_AND_HOLD, BENCHMARK)))
+
+
 def key_figures(story: Story) -> list[Block]:
     """Return every statistic of the main series, buy and hold and the benchmark, and what each means."""
     figures = _figures(story)
@@ -301,10 +306,7 @@ def _meanings() -> Grid:
 
 def _figures(story: Story) -> list[Block]:
     spans = {name: title for name, title in _SPANS.items() if story.statistics.get(name)}
-    shown = [*list(curves_of(story))[:1], BUY_AND_HOLD, BENCHMARK]
-    columns = [
-        (span, name) for span in spans for name in dict.fromkeys(shown) if name in story.statistics[span]
-    ]
+    columns = [(span, name) for span in spans for name in judged(story) if name in story.statistics[span]]
     if not columns:
         return []
     heads = (

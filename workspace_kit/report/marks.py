@@ -58,12 +58,12 @@ def mark_periods(axes: Axes, periods: Periods, *, is_named: bool) -> None:
 def shade(axes: Axes, regimes: pl.DataFrame) -> None:
     """Shade bull and bear stretches behind everything else, and say above the axes which shade is which."""
     stretches = runs(regimes)
-    for regime, right in ((BULL, -56.0), (BEAR, 0.0)):
+    for regime, right, square in ((BULL, -56.0, -81.0), (BEAR, 0.0, -30.0)):
         spans = stretches.filter(pl.col("regime") == regime)
         if spans.height:
             _fill(axes, _outline((days_of(spans["start"]), days_of(spans["end"])), (0.0, 1.0)), ink=regime)
             _beside(axes, named(regime).lower(), right, ink="muted", opacity=1.0)
-            _beside(axes, "■", right - 30.0, ink=regime, opacity=0.5)
+            _beside(axes, "■", square, ink=regime, opacity=0.5)
 
 
 def boxes(axes: Axes, across: Ends, up: Ends, *, ink: str, opacity: float) -> None:
@@ -74,6 +74,20 @@ def boxes(axes: Axes, across: Ends, up: Ends, *, ink: str, opacity: float) -> No
     axes.add_artist(patch)
     axes.update_datalim(np.asarray(shape.vertices))
     axes.autoscale_view()
+
+
+def mark_value(axes: Axes, at: float, text: str, *, ink: str) -> None:
+    """Draw a dashed upright line where a value lies, with its words above the axes."""
+    axes.axvline(at, color=colour(ink), linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.annotate(
+        text,
+        (at, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="center",
+        color=colour(ink),
+    )
 
 
 def slots(edges: Floats) -> tuple[Floats, Floats]:

@@ -9,11 +9,11 @@ import polars as pl
 from workspace_kit.report import words
 from workspace_kit.report.blocks import Chart
 from workspace_kit.report.curves import overview
-from workspace_kit.report.document import environment, policy
-from workspace_kit.report.ink import INKS, house_style, png_bytes
+from workspace_kit.report.document import rendered
+from workspace_kit.report.ink import house_style, png_bytes
 from workspace_kit.report.panels import CHART, PANELS, Panel, Section, sections
 from workspace_kit.report.results import curves_of, main_and_reference
-from workspace_kit.report.story import Story, prepared
+from workspace_kit.report.story import Story, clock, prepared
 
 _NAME = 120
 _PNG_SCALE = 1.6
@@ -66,19 +66,14 @@ def _shown(told: Story, panels: Sequence[Panel]) -> list[Section]:
 
 
 def _page(told: Story, shown: Sequence[Section]) -> str:
-    templates = environment()
-    style = templates.get_template("style.css").render(inks=INKS)
-    script = templates.get_template("script.js").render()
-    return templates.get_template("page.html").render(
-        story=told,
-        name=words.short(told.name or told.workspace, most=_NAME),
-        facts=_facts(told),
-        sections=[section for section in shown if section.blocks],
-        missing=[section for section in shown if section.missing and not section.blocks],
-        style=style,
-        script=script,
-        policy=policy(style=style, script=script),
-    )
+    facts = {
+        "story": told,
+        "name": words.short(told.name or told.workspace, most=_NAME),
+        "facts": _facts(told),
+        "sections": [section for section in shown if section.blocks],
+        "missing": [section for section in shown if section.missing and not section.blocks],
+    }
+    return rendered("page.html", facts)
 
 
 def performance_chart(story: Story) -> bytes:
@@ -103,7 +98,8 @@ def _overview(told: Story) -> bytes:
 def _facts(story: Story) -> Mapping[str, str]:
     trials = story.table("performance").unique("trial_id")
     failed = trials.filter(pl.col("status") == "failed").height
-    bars = story.table("returns")["timestamp"].drop_nulls().unique().sort()
+    returns = story.table("returns").drop_nulls("timestamp")
+    bars = returns.unique(clock(returns)).sort(clock(returns))["timestamp"]
     return {
         "Workspace": story.workspace,
         "Written": _instant(story.as_of),

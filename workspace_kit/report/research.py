@@ -28,7 +28,7 @@ from workspace_kit.report.fields import (
     correlation_chart,
     weights_chart,
 )
-from workspace_kit.report.series import by_series, runs
+from workspace_kit.report.series import runs
 from workspace_kit.report.story import BENCHMARK, BUY_AND_HOLD, ENSEMBLE, EQUAL_WEIGHT, Story, in_order
 from workspace_kit.report.surfaces import surface_chart
 from workspace_kit.report.trials import Surface, clusters, first_period, surfaces
@@ -44,8 +44,8 @@ def regimes(story: Story) -> list[Block]:
 
 
 def _regime_chart(story: Story) -> list[Block]:
-    labels, series = story.table("regimes"), by_series(story.table("returns"))
-    name = next((name for name in (BENCHMARK, BUY_AND_HOLD) if name in series), None)
+    labels = story.table("regimes")
+    name = next((name for name in (BENCHMARK, BUY_AND_HOLD) if name in story.series), None)
     if not labels.height:
         return []
     counted = Note(_regime_counts(labels))
@@ -54,7 +54,7 @@ def _regime_chart(story: Story) -> list[Block]:
     who = f"Growth of the {words.named(name).lower()}"
     drawn = chart(
         "regimes",
-        lambda width: regimes_chart(series[name], labels, story.periods, width=width),
+        lambda width: regimes_chart(story.series[name], labels, story.periods, width=width),
         caption=f"{who} over the regimes known at each close; neutral bars and the warm-up are unshaded.",
         label=f"{who}, shaded by regime. {counted.text}",
     )

@@ -9,7 +9,6 @@ from workspace_kit.report import words
 from workspace_kit.report.blocks import Block, Cell, Figures, Grid, Head, Note, Rows, Tiles, chart, tile
 from workspace_kit.report.curves import Series, drawdown_chart, growth_chart, ink_of
 from workspace_kit.report.series import (
-    by_series,
     drawdown,
     growth,
     matched,
@@ -42,9 +41,8 @@ LACKING = f"{CHAINED} A year in which a period begins lacks that bar, the benchm
 
 def curves_of(story: Story) -> dict[str, pl.DataFrame]:
     """Return the series that figures show: the known ones, or the first few trials where there are none."""
-    series = by_series(story.table("returns"))
-    known = {name: series[name] for name in story.order if name in series}
-    return known or dict(list(series.items())[:_MOST_SERIES])
+    known = {name: story.series[name] for name in story.order if name in story.series}
+    return known or dict(list(story.series.items())[:_MOST_SERIES])
 
 
 def main_and_reference(series: Series) -> dict[str, pl.DataFrame]:
@@ -109,13 +107,13 @@ def _heads(*, has_intervals: bool) -> tuple[Head, ...]:
     for key, title in zip(_SHOWN, _TITLES, strict=True):
         heads.append(Head(title))
         if has_intervals and key in _WITH_INTERVALS:
-            heads.append(Head("interval"))
+            heads.append(Head("Interval"))
     return tuple(heads)
 
 
 def _candidates(story: Story, period: str) -> Iterator[tuple[str, Numbers]]:
     """Yield each candidate's numbers: as its document states them, else from its returns."""
-    series = by_series(story.table("returns")) if period in story.periods else {}
+    series = dict(story.series) if period in story.periods else {}
     if BENCHMARK in series:
         series[BENCHMARK] = starting_flat(series[BENCHMARK], story.periods)
     for name in story.order:

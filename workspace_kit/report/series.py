@@ -12,32 +12,13 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from workspace_kit.report.story import BENCHMARK, SERIES, clock, in_order
+from workspace_kit.report.story import BENCHMARK, clock
 
 # What rounding leaves of the variance of a benchmark that stands still.
 _NO_SPREAD = 1e-14
 _LARGEST = 1e9
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Period = tuple[dt.datetime, dt.datetime]
-
-
-def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Split the returns table: the five known series in their fixed order, then trials in natural order.
-
-    Rows without a time or a finite return are dropped; of two rows for one instant the smaller return stays.
-    """
-    instant = clock(returns)
-    columns = list(dict.fromkeys(("timestamp", "return", instant)))
-    clean = (
-        returns.filter(pl.col("return").is_finite(), pl.col("timestamp").is_not_null())
-        .sort("series", instant, "return")
-        .unique(["series", instant], keep="first", maintain_order=True)
-    )
-    parts = clean.partition_by("series", as_dict=True, include_key=False, maintain_order=True)
-    names = in_order(clean.select("series").unique().drop_nulls(), "series")["series"].to_list()
-    known = [name for name in SERIES if name in names]
-    others = [name for name in names if name not in SERIES]
-    return {name: parts[(name,)].select(columns) for name in known + others}
 
 
 def values(series: pl.DataFrame) -> Floats:

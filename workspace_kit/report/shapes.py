@@ -2,20 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import blank, colour, place
-from workspace_kit.report.marks import boxes, slots, strokes
+from workspace_kit.report.marks import boxes, mark_value, slots, strokes
 from workspace_kit.report.series import Floats, drawable
-from workspace_kit.report.ticks import name_ticks
+from workspace_kit.report.ticks import name_ticks, round_ticks
 from workspace_kit.report.tracks import TILE, TILE_HEIGHT
-from workspace_kit.report.words import metric as metric_text
-from workspace_kit.report.words import named, percent
+from workspace_kit.report.words import count, named, round_metric, round_number, round_percent
 
 _MOST_BINS = 40
 _SPREAD = 0.38
@@ -36,8 +36,8 @@ def years_chart(yearly: Mapping[str, Mapping[int, float]], inks: Mapping[str, st
     axes.axhline(mean, color=colour(inks[first]), linewidth=1.0, linestyle=(0, (4, 3)))
     axes.axhline(0.0, color=colour("muted"), linewidth=0.8)
     axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(12 if width == WIDE else 6, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
+    round_ticks(axes.xaxis, 12 if width == WIDE else 6, "{:.0f}".format, whole=True)
+    round_ticks(axes.yaxis, 5, round_percent)
     axes.set_title("Return of the year", color=colour("muted"), pad=8)
     return figure
 
@@ -53,21 +53,16 @@ def histogram_tile(values: Floats, *, title: str, ink: str) -> Figure:
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     boxes(axes, slots(edges), (0.0, counts), ink=ink, opacity=0.75)
     axes.axvline(float(values.mean()), color=colour("ink"), linewidth=1.0)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=_decimals(edges))))
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    round_ticks(axes.xaxis, 6, round_percent)
+    round_ticks(axes.yaxis, 4, count, whole=True)
     axes.set_title(title, color=colour("muted"), pad=8)
     return figure
-
-
-def _decimals(edges: Floats) -> int:
-    return 0 if edges[-1] - edges[0] >= 0.05 else 1
 
 
 def quantiles_tile(samples: Mapping[str, Floats], *, ink: str) -> Figure:
     """Draw boxes: quartiles and median, whiskers to the 5 % and 95 % quantiles, points beyond them."""
     figure = blank(TILE, TILE_HEIGHT)
-    axes = place(figure, left=70, right=10, top=34, bottom=28)
+    axes = place(figure, left=70, right=10, top=44, bottom=28)
     least, low, first, middle, third, high, most = np.transpose(
         [
             np.quantile(drawable(sample), [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
@@ -87,9 +82,8 @@ def quantiles_tile(samples: Mapping[str, Floats], *, ink: str) -> Figure:
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.grid(visible=True, axis="x")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_title("Quantiles of returns", color=colour("muted"), pad=8)
+    round_ticks(axes.xaxis, 6, round_percent)
+    axes.set_title("Quantiles of returns", color=colour("muted"), pad=22)
     return figure
 
 
@@ -103,22 +97,12 @@ def cost_tile(
         rows = costs.filter(pl.col("series") == name).drop_nulls(metric).sort("cost_bps")
         axes.plot(rows["cost_bps"], rows[metric], color=colour(ink), marker="o", markersize=3)
     if configured is not None:
-        axes.axvline(configured, color=colour("muted"), linewidth=1.0, linestyle=(0, (2, 2)))
-        axes.annotate(
-            "as run",
-            (configured, 1.0),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(0, 4),
-            textcoords="offset points",
-            ha="center",
-            color=colour("muted"),
-        )
+        mark_value(axes, configured, "as run", ink="muted")
     axes.set_xscale("symlog", linthresh=10.0)
     axes.xaxis.set_major_locator(FixedLocator([0, 5, 10, 20, 50, 100]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+    round_ticks(axes.yaxis, 5, partial(round_metric, metric))
     axes.margins(x=0.03)
     axes.set_xlabel("cost, basis points of value traded")
     axes.set_title(f"{named(metric)} over test", color=colour("muted"), pad=20)
@@ -135,8 +119,8 @@ def logits_tile(edges: Floats, counts: Sequence[int]) -> Figure:
         if some.any():
             boxes(axes, (left[some], right[some]), (0.0, np.asarray(counts)[some]), ink=ink, opacity=1.0)
     axes.axvline(0.0, color=colour("ink"), linewidth=1.0)
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_locator(MaxNLocator(8))
+    round_ticks(axes.yaxis, 4, count, whole=True)
+    round_ticks(axes.xaxis, 8, round_number, whole=True)
     axes.set_xlabel("logit of the rank out of sample")
     axes.set_title("Splits", color=colour("muted"), pad=8)
     return figure

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import polars as pl
 
@@ -86,6 +87,11 @@ class Story:
         """Return one table, without rows where the story has none."""
         return self.tables.get(name, KNOWN[name].empty())
 
+    @cached_property
+    def series(self) -> Mapping[str, pl.DataFrame]:
+        """The returns by series, as `by_series` splits them."""
+        return by_series(self.table("returns"))
+
     @property
     def order(self) -> tuple[str, ...]:
         """The known series, the recommended one first."""
@@ -139,3 +145,22 @@ def in_order(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
 def _keys(columns: Sequence[str]) -> Iterator[pl.Expr]:
     for column in columns:
         yield from natural_order(column)
+
+
+def by_series(returns: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Split the returns table: the five known series in their fixed order, then trials in natural order.
+
+    Rows without a time or a finite return are dropped; of two rows for one instant the smaller return stays.
+    """
+    instant = clock(returns)
+    columns = list(dict.fromkeys(("timestamp", "return", instant)))
+    clean = (
+        returns.filter(pl.col("return").is_finite(), pl.col("timestamp").is_not_null())
+        .sort("series", instant, "return")
+        .unique(["series", instant], keep="first", maintain_order=True)
+    )
+    parts = clean.partition_by("series", as_dict=True, include_key=False, maintain_order=True)
+    names = in_order(clean.select("series").unique().drop_nulls(), "series")["series"].to_list()
+    known = [name for name in SERIES if name in names]
+    others = [name for name in names if name not in SERIES]
+    return {name: parts[(name,)].select(columns) for name in known + others}

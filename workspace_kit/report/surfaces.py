@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from workspace_kit.report.ink import MOST_VECTORS, blank, colour, place, show, tint
 from workspace_kit.report.series import Floats
 from workspace_kit.report.story import ENSEMBLE
-from workspace_kit.report.ticks import name_ticks
+from workspace_kit.report.ticks import name_ticks, round_ticks
 from workspace_kit.report.trials import Square, Surface
 from workspace_kit.report.words import metric as metric_text
-from workspace_kit.report.words import number, short
+from workspace_kit.report.words import number, round_metric, short
 
 _WIDTH = 400
 _MOST_NUMBERED = 120
@@ -65,8 +66,7 @@ def _points_chart(surface: Surface, *, scale: tuple[float, float]) -> Figure:
     _ring(axes, surface.xs[column], surface.ys[row])
     axes.margins(0.06)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: _setting(value)))
+        round_ticks(axis, 6, _setting)
     _dress(axes, surface)
     return figure
 
@@ -80,8 +80,7 @@ def _line_chart(surface: Surface, *, metric: str) -> Figure:
     axes.margins(x=0.06, y=0.2)
     axes.xaxis.set_major_locator(FixedLocator(_sample(surface.xs, most=8)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _setting(value)))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: metric_text(metric, value)))
+    round_ticks(axes.yaxis, 4, partial(round_metric, metric))
     _dress(axes, surface)
     return figure
 

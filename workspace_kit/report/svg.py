@@ -73,7 +73,8 @@ def _attribute(name: str, value: str, *, key: str) -> str:
 
 def _path(value: str) -> str:
     """Return a path to a tenth of a pixel; a line after a move or another line needs no letter."""
-    short = " ".join(_NUMBER.sub(lambda number: f"{round(float(number[0]), 1) + 0.0:g}", value).split())
+    parts = (part if part.isalpha() else f"{float(part):.1f}" for part in value.split())
+    short = f"{' '.join(parts)} ".replace(".0 ", " ").rstrip()
     return short if "C" in short or "Q" in short else short.replace(" L ", " ")
 
 

@@ -1,18 +1,18 @@
 """Axes that draw their ticks together: Matplotlib's own, five artists each, take half the time of a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis, YAxis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from workspace_kit.report.series import Floats
 
@@ -25,10 +25,32 @@ _MARKS: Mapping[str, Any] = {"x": TICKDOWN, "y": TICKLEFT}
 # The settings of the moment: names put together here are none that a type knows.
 _STYLE: Mapping[str, Any] = cast("Any", mpl.rcParams)
 _BENEATH = 0.5
+_ROUND = (1, 2, 5, 10)
+
+
+class _Unticked(Axis):
+    """An axis without the two ticks that Matplotlib makes of each as patterns, a third of what axes cost."""
+
+    def reset_ticks(self) -> None:
+        """Begin without any tick; where some are drawn after all, they are made then."""
+        self.majorTicks, self.minorTicks = [], []
+
+
+class _Across(_Unticked, XAxis):
+    """The axis below."""
+
+
+class _Up(_Unticked, YAxis):
+    """The axis to the left."""
 
 
 class QuickAxes(Axes):
     """Axes whose ticks, below and to the left, are three artists in all and a label each."""
+
+    def _init_axis(self) -> None:
+        self.xaxis, self.yaxis = _Across(self, clear=False), _Up(self, clear=False)
+        for side, spine in self.spines.items():
+            spine.register_axis(self.xaxis if side in {"bottom", "top"} else self.yaxis)
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw; where ticks are is settled the first time."""
@@ -42,6 +64,12 @@ def name_ticks(axis: Axis, places: Sequence[float], words: Sequence[str]) -> Non
     """Put ticks with words of their own at places."""
     axis.set_major_locator(FixedLocator(places))
     axis.set_major_formatter(FixedFormatter(words))
+
+
+def round_ticks(axis: Axis, most: int, say: Callable[[float], str], *, whole: bool = False) -> None:
+    """Put ticks at round places, at most so many gaps apart, each told by a function."""
+    axis.set_major_locator(MaxNLocator(most, steps=_ROUND, integer=whole))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: say(value)))
 
 
 def _is_plain(axis: Axis) -> bool:

@@ -7,14 +7,14 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workspace_kit.report.curves import WIDE, Series, dress, growth_ticks, ink_of, line
 from workspace_kit.report.ink import blank, colour, place, show, tint
 from workspace_kit.report.marks import Periods, boxes, days_of, strokes
 from workspace_kit.report.series import Floats, drawable, growth, thinned, values
-from workspace_kit.report.ticks import name_ticks
-from workspace_kit.report.words import number, percent, short
+from workspace_kit.report.ticks import name_ticks, round_ticks
+from workspace_kit.report.words import count, percent, round_number, round_percent, short
 
 TILE, TILE_HEIGHT = 400, 230
 _LEFT = 50
@@ -33,8 +33,7 @@ def linear_tile(series: Series, periods: Periods, *, title: str) -> Figure:
             pixels=TILE,
             is_main=order == 0,
         )
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(value, decimals=0)}×"))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    round_ticks(axes.yaxis, 5, lambda value: f"{round_number(value)}×")
     dress(axes, title, periods, names_periods=True)
     return figure
 
@@ -61,8 +60,7 @@ def bars_tile(main: pl.DataFrame, ink: str, periods: Periods) -> Figure:
     days, returns = days_of(main["timestamp"]), drawable(values(main))
     across, up = thinned(days, returns, pixels=TILE)
     strokes(axes, (across, across), (0.0, up), ink=ink, width=0.7)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    round_ticks(axes.yaxis, 5, round_percent)
     dress(axes, "Return of each bar", periods, names_periods=True)
     return figure
 
@@ -80,8 +78,7 @@ def exposure_chart(activity: pl.DataFrame, periods: Periods, *, width: int) -> F
     across, up = thinned(days, net, pixels=width)
     axes.step(across, up, where="post", color=colour("ink"), linewidth=0.9)
     axes.axhline(0.0, color=colour("faint"), linewidth=0.8)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, decimals=0)))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    round_ticks(axes.yaxis, 5, round_percent)
     dress(axes, "Share of capital held", periods, names_periods=True)
     return figure
 
@@ -91,10 +88,9 @@ def turnover_tile(yearly: Mapping[int, float]) -> Figure:
     figure, axes = _tile()
     years = np.array([*yearly], dtype=np.float64)
     boxes(axes, (years - 0.375, years + 0.375), (0.0, np.array([*yearly.values()])), ink="muted", opacity=1.0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-    axes.set_title("Value traded a year, in multiples of capital", color=colour("muted"), pad=8)
+    round_ticks(axes.yaxis, 5, lambda value: f"{round_number(value)}×")
+    round_ticks(axes.xaxis, 7, "{:.0f}".format, whole=True)
+    axes.set_title("Value traded a year, in multiples of capital", color=colour("muted"), pad=22)
     return figure
 
 
@@ -106,7 +102,7 @@ def count_tile(activity: pl.DataFrame, periods: Periods) -> Figure:
     )
     axes.step(across, up, where="post", color=colour("muted"), linewidth=1.0)
     axes.set_ylim(bottom=0.0)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    round_ticks(axes.yaxis, 5, count, whole=True)
     dress(axes, "Symbols held", periods, names_periods=True)
     return figure
 

@@ -64,9 +64,25 @@ def probability(value: float | None) -> str:
     return percent(value)
 
 
-def count(value: int | None) -> str:
+def count(value: float | None) -> str:
     """Return a whole number."""
     return number(value, decimals=0)
+
+
+def round_number(value: float) -> str:
+    """Return a round number with no more decimals than it has."""
+    exact = round(value, 6)
+    return number(exact, decimals=next((most for most in range(4) if round(exact, most) == exact), 6))
+
+
+def round_percent(value: float) -> str:
+    """Return a round share in percent, with no more decimals than it has."""
+    return f"{round_number(value * 100.0)}{_NBSP}%"
+
+
+def round_metric(name: str, value: float) -> str:
+    """Return a round value of a metric in its unit."""
+    return round_percent(value) if name in PERCENTAGES else number(value, decimals=2)
 
 
 def metric(name: str, value: float | None) -> str:
@@ -85,7 +101,7 @@ def date(instant: dt.date | None) -> str:
 
 def span(start: dt.date | None, end: dt.date | None) -> str:
     """Return first and last day."""
-    return f"{date(start)} to {date(end)}"
+    return f"{date(start)} to{_NBSP}{date(end)}"
 
 
 def period_words(period: str | None) -> str:
