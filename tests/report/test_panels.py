@@ -13,7 +13,7 @@ from workspace_kit.report import Note, Panel, blank, chart, colour, page, place,
 from workspace_kit.report.crises import CRISES
 from workspace_kit.report.ink import house_style
 from workspace_kit.report.keyfigures import GROUPS
-from workspace_kit.report.panels import PANELS
+from workspace_kit.report.panels import PANELS, sections
 from workspace_kit.report.series import growth, values
 from workspace_kit.report.story import Story, prepared
 from workspace_kit.report.trading import exposure
@@ -57,14 +57,16 @@ def test_a_panel_s_key_is_an_id_of_its_own(story, key):
 def test_a_table_s_key_is_an_id_of_its_own_too(story, key):
     counted = pl.DataFrame({"strategies": [4]})
     mine = replace(MINE, build=lambda _: [table(key, counted, caption="")])
-    with pytest.raises(UsageError, match="give the table another key"):
-        page(story, [mine])
+    beside = [panel for panel in PANELS if panel.key in {"calendar", "all-trials"}]
+    with house_style(), pytest.raises(UsageError, match="give the table another key"):
+        sections(prepared(story), [*beside, mine])
 
 
 def test_no_chart_of_one_s_own_takes_the_picture_of_another(story):
     mine = replace(MINE, build=lambda _: [chart("equity", gross, caption="Gross.", label="A line.")])
-    with pytest.raises(UsageError, match=r"chart 'equity'.*give the chart another key"):
-        report(story, [mine])
+    beside = [panel for panel in PANELS if panel.key == "growth"]
+    with house_style(), pytest.raises(UsageError, match=r"chart 'equity'.*give the chart another key"):
+        sections(prepared(story), [*beside, mine])
 
 
 @pytest.mark.parametrize("key", ["days", "price-quality"])

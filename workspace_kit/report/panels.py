@@ -1,7 +1,7 @@
 """The panels of a page, in order. To add one, write a function from a story to blocks and list it here."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workspace_kit.errors import UsageError
@@ -101,9 +101,15 @@ def sections(story: Story, panels: Sequence[Panel]) -> list[Section]:
         A key of a panel, chart or table that is not lower-case words joined by dashes, or that the page has
         already: it would double an id, or write one picture over another.
     """
+    _refuse_unusable([("panel", panel.key) for panel in panels])
     built = [Section(panel.key, panel.title, tuple(panel.build(story)), panel.missing) for panel in panels]
+    _refuse_unusable([each for section in built for each in _keys(section)])
+    return built
+
+
+def _refuse_unusable(keys: Iterable[tuple[str, str]]) -> None:
     known: set[str] = set(_OWN)
-    for what, key in (each for section in built for each in _keys(section)):
+    for what, key in keys:
         if not _KEY.fullmatch(key) or key in known:
             raise UsageError(
                 f"{what} {key!r}",
@@ -112,7 +118,6 @@ def sections(story: Story, panels: Sequence[Panel]) -> list[Section]:
                 remedy=f"give the {what} another key",
             )
         known.add(key)
-    return built
 
 
 def _keys(section: Section) -> Iterator[tuple[str, str]]:
