@@ -315,14 +315,19 @@ def zone_of(workspace: Path | str, *, otherwise: Zone = UTC) -> Zone:
     config = names.CONFIG.path(Path(workspace), "config")
     try:
         text = read_inside(config).decode("utf-8", "replace")
-        content = load_yaml(text, where=str(workspace))
-        return declared_zone(content, where=str(workspace), otherwise=otherwise)
+        return _declared(text, str(workspace), otherwise)
     except NotFound:
         return otherwise
     except WorkspaceKitError as error:
         if may_pass(error):
             raise _unreadable(config, f"{config.name}, {error.found}") from error.__cause__
         return otherwise
+
+
+# Asked for every signal file, of workspaces that are few; to parse a configuration takes longer than a file.
+@functools.lru_cache(maxsize=64)
+def _declared(text: str, where: str, otherwise: Zone) -> Zone:
+    return declared_zone(load_yaml(text, where=where), where=where, otherwise=otherwise)
 
 
 def _beside(path: Path) -> Mapping[str, Any]:
