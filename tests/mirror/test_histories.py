@@ -164,7 +164,7 @@ def small_limits() -> Iterator[None]:
         yield
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(step, min_size=3, max_size=6), st.booleans())
 def test_after_any_history_the_mirror_is_as_built_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, steps: list, is_small: bool
