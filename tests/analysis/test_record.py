@@ -92,6 +92,41 @@ def test_autocorrelation_lowers_the_adjusted_ratio_and_its_reverse_raises_it():
     assert record(reverting)["sharpe_adjusted"] > record(reverting)["sharpe_ratio"]
 
 
+def daily(returns: list[float], *, first: dt.datetime) -> pl.DataFrame:
+    times = [first + dt.timedelta(days=at) for at in range(len(returns))]
+    return pl.DataFrame({"timestamp": pl.Series(times, dtype=pl.Datetime("us")), "return": returns})
+
+
+def test_pain_by_month_adds_the_bars_of_a_month_before_it_asks_for_losses():
+    first = dt.datetime(2020, 1, 30)
+    lost = daily([0.02, -0.01, -0.05, 0.01], first=first)
+    found = track_record(lost, periods_per_year=252, risk_free_rate=0.0)
+    january, february = 0.02 - 0.01, -0.05 + 0.01
+    assert found["gain_to_pain_month"] == pytest.approx((january + february) / -february)
+    won = daily([0.02, -0.01, -0.05, 0.06], first=first)
+    assert track_record(won, periods_per_year=252, risk_free_rate=0.0)["gain_to_pain_month"] is None
+
+
+def test_the_common_sense_ratio_is_profit_factor_times_tail_ratio():
+    returns = [0.10, -0.05, 0.0, 0.02, 0.03, -0.01]
+    ordered = sorted(returns)
+    high = ordered[4] + 0.75 * (ordered[5] - ordered[4])
+    low = ordered[0] + 0.25 * (ordered[1] - ordered[0])
+    assert record(returns)["common_sense_ratio"] == pytest.approx(0.15 / 0.06 * high / -low)
+    assert record([0.01, 0.02])["common_sense_ratio"] is None
+
+
+def test_sortino_over_root_two_and_adjusted_by_hand():
+    returns = [0.03] * 10 + [-0.01] * 10 + [0.02] * 10
+    found = record(returns)
+    mean = sum(returns) / 30
+    sortino = math.sqrt(12) * mean / math.sqrt(10 * 0.01**2 / 30)
+    assert found["sortino_over_root_two"] == pytest.approx(sortino / math.sqrt(2))
+    assert found["sortino_adjusted"] / sortino == pytest.approx(
+        found["sharpe_adjusted"] / found["sharpe_ratio"]
+    )
+
+
 def test_no_bar_has_no_numbers():
     assert set(record([]).values()) == {None}
 

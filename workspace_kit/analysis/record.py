@@ -34,13 +34,20 @@ def track_record(returns: pl.DataFrame, *, periods_per_year: float, risk_free_ra
     excess = excess_returns(
         known["return"], periods_per_year=periods_per_year, risk_free_rate=risk_free_rate
     ).to_numpy()
+    habits = _habits(values)
     found = {
         **by_bar,
-        **_habits(values),
+        **habits,
         **_by_calendar(known),
         **_falls(values, excess=excess),
         **_trailing(known),
-        "sharpe_adjusted": _adjusted(by_bar["sharpe_ratio"], values, periods_per_year=periods_per_year),
+        **{
+            f"{name}_adjusted": _adjusted(by_bar[f"{name}_ratio"], values, periods_per_year=periods_per_year)
+            for name in ("sharpe", "sortino")
+        },
+        "sortino_over_root_two": _over(by_bar["sortino_ratio"], math.sqrt(2)),
+        "gain_to_pain_month": _gain_to_pain(_by_span(known, "1mo", pl.col("return").sum())),
+        "common_sense_ratio": _times(habits["bar_profit_factor"], by_bar["tail_ratio"]),
     }
     return {name: _known(value) for name, value in found.items()}
 
@@ -51,6 +58,16 @@ def _known(value: float | None) -> float | None:
 
 def _over(one: float | None, other: float | None) -> float | None:
     return None if one is None or not other else one / other
+
+
+def _times(*values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.prod(known) if len(known) == len(values) else None
+
+
+def _gain_to_pain(values: Floats) -> float | None:
+    """Return the sum of all over the sum of losses."""
+    return _over(float(values.sum()), -float(values[values < 0].sum()))
 
 
 def _habits(values: Floats) -> Values:
@@ -68,9 +85,9 @@ def _habits(values: Floats) -> Values:
         "average_loss": loss,
         "payoff_ratio": payoff,
         "bar_profit_factor": factor,
-        "gain_to_pain": _over(float(values.sum()), -float(losses.sum())) if played else None,
+        "gain_to_pain": _gain_to_pain(values),
         "kelly": None if share is None or payoff is None else share - (1 - share) / payoff,
-        "cpc_index": None if None in (factor, share, payoff) else factor * share * payoff,  # type: ignore[operator]
+        "cpc_index": _times(factor, share, payoff),
         "outlier_win": _over(float(np.quantile(values, 1 - _OUTLIER)), gain) if played else None,
         "outlier_loss": _over(float(np.quantile(values, _OUTLIER)), loss) if played else None,
         "best_bar": float(values.max()) if len(values) else None,
@@ -125,8 +142,12 @@ def _by_calendar(returns: pl.DataFrame) -> Values:
 
 def _compounded(returns: pl.DataFrame, every: str) -> Floats:
     """Return the compounded return of each span of the calendar that has a bar."""
+    return _by_span(returns, every, (1 + pl.col("return")).product() - 1)
+
+
+def _by_span(returns: pl.DataFrame, every: str, value: pl.Expr) -> Floats:
     grouped = returns.sort("timestamp").group_by(pl.col("timestamp").dt.truncate(every), maintain_order=True)
-    return grouped.agg(((1 + pl.col("return")).product() - 1).alias("return"))["return"].to_numpy()
+    return grouped.agg(value.alias("value"))["value"].to_numpy()
 
 
 def _falls(values: Floats, *, excess: Floats) -> Values:
@@ -191,17 +212,17 @@ def _before(end: pl.Expr, months: int) -> pl.Expr:
     return pl.when(is_last).then(earlier.dt.month_end()).otherwise(earlier).first()
 
 
-def _adjusted(sharpe: float | None, values: Floats, *, periods_per_year: float) -> float | None:
-    """Sharpe ratio annualised with the autocorrelation of neighbouring bars counted in.
+def _adjusted(ratio: float | None, values: Floats, *, periods_per_year: float) -> float | None:
+    """A ratio annualised with the autocorrelation of neighbouring bars counted in.
 
     Source: Lo (2002), "The Statistics of Sharpe Ratios", equation 20 with an AR(1) process.
     """
     bars = round(periods_per_year)
-    if sharpe is None or len(values) < 3 or bars < 2:
-        return sharpe
+    if ratio is None or len(values) < 3 or bars < 2:
+        return ratio
     echo = correlation(values[:-1], values[1:])
     if echo is None:
-        return sharpe
+        return ratio
     lags = np.arange(1, bars)
     spread = bars + 2 * float(((bars - lags) * echo**lags).sum())
-    return sharpe * math.sqrt(bars / spread) if spread > 0 else None
+    return ratio * math.sqrt(bars / spread) if spread > 0 else None

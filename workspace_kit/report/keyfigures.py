@@ -74,6 +74,18 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
             RATIO,
             "√(bars a year) · mean excess return of a bar / root mean square of its negative part",
         ),
+        Measure(
+            "sortino_over_root_two",
+            "Sortino ratio / √2",
+            RATIO,
+            "Sortino ratio / √2, which is near the Sharpe ratio where gains and losses are alike",
+        ),
+        Measure(
+            "sortino_adjusted",
+            "Sortino ratio, autocorrelation counted in",
+            RATIO,
+            "Sortino ratio times the factor by which autocorrelation changes the Sharpe ratio (Lo 2002)",
+        ),
         Measure("calmar_ratio", "Calmar ratio", RATIO, "growth a year / depth of the deepest drawdown"),
         Measure("omega_ratio", "Omega ratio", RATIO, "sum of gains / sum of losses, bar by bar, about zero"),
         Measure(
@@ -81,6 +93,18 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
             "Gain to pain",
             RATIO,
             "sum of bar returns / sum of losses of bars; not annualised",
+        ),
+        Measure(
+            "gain_to_pain_month",
+            "Gain to pain by month",
+            RATIO,
+            "Schwager's: sum of all months / sum of losses, a month being the sum of its bar returns",
+        ),
+        Measure(
+            "common_sense_ratio",
+            "Common sense ratio",
+            RATIO,
+            "profit factor of bars · tail ratio; above 1, both sums and extremes favour gains",
         ),
         Measure(
             "serenity_index",
@@ -330,8 +354,9 @@ def _figures(story: Story) -> list[Block]:
         for title, measures in GROUPS.items()
     )
     caption = (
-        "Every number of a tear sheet, net of cost. Bars that returned zero are out of the market; weeks,"
-        f" months and years that are only begun count as they stand. {LACKING}"
+        "Every number of a tear sheet, net of cost. Excess returns are those beyond a risk-free rate of"
+        f" {words.percent(story.risk_free_rate, decimals=2)} a year. Bars that returned zero are out of the"
+        f" market; weeks, months and years that are only begun count as they stand. {LACKING}"
     ) + (_IN_SAMPLE if "all" in spans else "")
     return [Grid("key-figures-table", caption, heads, groups)]
 
