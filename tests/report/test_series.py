@@ -119,6 +119,11 @@ def test_the_worst_falls_are_told_from_peak_to_recovery():
     )
 
 
+def test_a_fall_lasts_as_many_days_as_the_calendar_has_between_its_peak_and_its_end():
+    (fall,) = worst_drawdowns(series([0.1, -0.2, 0.1, 0.3], every="7d"), most=1).iter_rows(named=True)
+    assert (fall["bars"], fall["days"]) == (3, 21)
+
+
 @given(RETURNS)
 @settings(deadline=None, max_examples=60)
 def test_the_deepest_fall_is_the_maximum_drawdown(returns):

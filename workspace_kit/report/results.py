@@ -1,6 +1,5 @@
 """Panels about what the portfolio earned: headline numbers, growth, falls."""
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 
 import polars as pl
@@ -9,6 +8,7 @@ from workspace_kit.report import words
 from workspace_kit.report.blocks import Block, Cell, Figures, Grid, Head, Note, Rows, Tiles, chart, tile
 from workspace_kit.report.curves import Series, drawdown_chart, growth_chart, ink_of
 from workspace_kit.report.series import (
+    Fall,
     drawdown,
     growth,
     matched,
@@ -254,11 +254,12 @@ def falls(story: Story) -> list[Block]:
         legend=legend_of(series),
     )
     heads = tuple(
-        Head(title, is_number=title in {"Depth", "Bars"})
-        for title in ("Peak", "Trough", "Recovered", "Depth", "Bars")
+        Head(title, is_number=title in {"Depth", "Bars", "Days"})
+        for title in ("Peak", "Trough", "Recovered", "Depth", "Bars", "Days")
     )
     caption = (
-        f"{words.named(name)}: the {_WORST} deepest falls; bars from peak to recovery, or to the last bar."
+        f"{words.named(name)}: the {_WORST} deepest falls; bars and calendar days from peak to"
+        " recovery, or to the last bar."
     )
     if not worst.height:
         return [drawn, Note(f"{words.named(name)} never fell below its peak.")]
@@ -274,14 +275,15 @@ def falls(story: Story) -> list[Block]:
     ]
 
 
-def _fall_row(fall: tuple[float, dt.datetime, dt.datetime, dt.datetime | None, int]) -> tuple[Cell, ...]:
-    depth, peak, trough, recovery, bars = fall
+def _fall_row(fall: Fall) -> tuple[Cell, ...]:
+    depth, peak, trough, recovery, bars, days = fall
     return (
         Cell(words.date(peak)),
         Cell(words.date(trough)),
         Cell(words.date(recovery) if recovery else "not yet"),
         Cell(words.percent(depth), depth),
         Cell(words.count(bars), bars),
+        Cell(words.count(days), days),
     )
 
 

@@ -19,6 +19,8 @@ _NO_SPREAD = 1e-14
 _LARGEST = 1e9
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Period = tuple[dt.datetime, dt.datetime]
+# Depth, peak, trough, recovery, bars and days.
+Fall = tuple[float, dt.datetime, dt.datetime, dt.datetime | None, int, int]
 
 
 def values(series: pl.DataFrame) -> Floats:
@@ -91,10 +93,10 @@ def per_bar(annual_rate: float, *, periods_per_year: float) -> float:
 
 
 def worst_drawdowns(series: pl.DataFrame, *, most: int) -> pl.DataFrame:
-    """Return the deepest falls, deepest first: depth, peak, trough, recovery (null if not yet), bars.
+    """Return the deepest falls, deepest first: depth, peak, trough, recovery (null if not yet), bars, days.
 
-    ``peak`` is the bar at the peak, the series' first bar where it starts with the fall; ``bars`` run from
-    the peak to the recovery or to the last bar.
+    ``peak`` is the bar at the peak, the series' first bar where it starts with the fall; ``bars`` and
+    calendar ``days`` run from the peak to the recovery or to the last bar.
     """
     depth = drawdown(values(series))
     times = series["timestamp"].to_list()
@@ -113,19 +115,20 @@ def worst_drawdowns(series: pl.DataFrame, *, most: int) -> pl.DataFrame:
             "trough": series.schema["timestamp"],
             "recovery": series.schema["timestamp"],
             "bars": pl.Int64(),
+            "days": pl.Int64(),
         },
         orient="row",
     )
 
 
-def _fall(
-    depth: Floats, times: list[dt.datetime], *, first: int, after: int
-) -> tuple[float, dt.datetime, dt.datetime, dt.datetime | None, int]:
+def _fall(depth: Floats, times: list[dt.datetime], *, first: int, after: int) -> Fall:
     trough = first + int(np.argmin(depth[first:after]))
     peak = max(first - 1, 0)
     recovered = after < len(times)
     end = after if recovered else after - 1
-    return float(depth[trough]), times[peak], times[trough], times[after] if recovered else None, end - peak
+    days = (times[end] - times[peak]).days
+    recovery = times[after] if recovered else None
+    return float(depth[trough]), times[peak], times[trough], recovery, end - peak, days
 
 
 def by_year(series: pl.DataFrame) -> pl.DataFrame:
