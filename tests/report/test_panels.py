@@ -184,7 +184,7 @@ def test_without_a_calendar_nothing_is_told_per_year(story):
         with house_style():
             blocks = exposure(told)
         grid = next(block for block in blocks if getattr(block, "key", "") == "activity-table")
-        return [cell.text for cell in grid.groups[0].rows[0][4:]]
+        return [cell.text for cell in grid.groups[0].rows[0][5:]]
 
     assert traded(prepared(story))[0].endswith("×")
     assert traded(prepared(replace(story, periods_per_year=None))) == ["–", "–"]

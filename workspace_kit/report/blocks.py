@@ -209,6 +209,22 @@ def count_cell(value: object) -> Cell:
     return Cell(words.number(as_float(value), decimals=0), as_float(value))
 
 
+def share_cell(value: object) -> Cell:
+    """Return a cell of a share, in percent."""
+    return Cell(words.percent(as_float(value)), as_float(value))
+
+
+def number_cell(value: object, *, decimals: int) -> Cell:
+    """Return a cell of a number."""
+    return Cell(words.number(as_float(value), decimals=decimals), as_float(value))
+
+
+def multiple_cell(value: object) -> Cell:
+    """Return a cell of how many times."""
+    known = as_float(value)
+    return Cell(words.NOTHING if known is None else f"{words.number(known, decimals=2)}×", known)
+
+
 def as_float(value: object) -> float | None:
     """Return a finite number as a float, anything else as null."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workspace_kit.errors import UsageError
-from workspace_kit.report import evidence, keyfigures, research, results, trading, years
+from workspace_kit.report import evidence, keyfigures, research, results, trading, trips, years
 from workspace_kit.report.blocks import Block, Chart, Grid
 from workspace_kit.report.story import Story
 
@@ -57,7 +57,7 @@ PANELS = (
         trading.exposure,
         "What was held and traded was not recorded; phase 4 of a run does.",
     ),
-    Panel("trades", "Round trips", trading.round_trips),
+    Panel("trades", "Round trips", trips.round_trips),
     Panel("costs", "Cost sensitivity", trading.costs),
     Panel(
         "market-regimes",

@@ -1,7 +1,7 @@
 """Small figures of how numbers are spread, and of one number against another."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,6 +13,7 @@ from workspace_kit.report.curves import WIDE
 from workspace_kit.report.ink import blank, colour, place
 from workspace_kit.report.marks import boxes, mark_value, slots, strokes
 from workspace_kit.report.series import Floats, drawable
+from workspace_kit.report.story import BENCHMARK
 from workspace_kit.report.ticks import name_ticks, round_ticks
 from workspace_kit.report.tracks import TILE, TILE_HEIGHT
 from workspace_kit.report.words import count, named, round_metric, round_number, round_percent
@@ -42,21 +43,47 @@ def years_chart(yearly: Mapping[str, Mapping[int, float]], inks: Mapping[str, st
     return figure
 
 
-def histogram_tile(values: Floats, *, title: str, ink: str) -> Figure:
-    """Draw how returns are spread, the mean marked; the outermost bars hold all beyond the 1 % quantiles."""
+def histogram_tile(
+    values: Floats,
+    *,
+    title: str,
+    ink: str,
+    say: Callable[[float], str],
+    is_whole: bool = False,
+    against: Floats | None = None,
+) -> Figure:
+    """Draw how values are spread, the mean marked; the outermost bars hold all beyond the 1 % quantiles.
+
+    Bins of whole numbers are as wide as some whole number. ``against`` is outlined in the same bins.
+    """
     figure = blank(TILE, TILE_HEIGHT)
     axes = place(figure, left=46, right=10, top=34, bottom=28)
     values = drawable(values)
-    low, high = np.quantile(values, [0.01, 0.99])
-    bins = min(_MOST_BINS, max(8, round(2 * math.sqrt(len(values)))))
-    edges = np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.01, low + 0.01, 3)
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    boxes(axes, slots(edges), (0.0, counts), ink=ink, opacity=0.75)
+    edges = _bins(values, is_whole=is_whole)
+    boxes(axes, slots(edges), (0.0, _counted(values, edges)), ink=ink, opacity=0.75)
+    if against is not None:
+        heights = np.repeat(_counted(drawable(against), edges), 2)
+        axes.plot(np.repeat(edges, 2)[1:-1], heights, color=colour(BENCHMARK), linewidth=1.2)
     axes.axvline(float(values.mean()), color=colour("ink"), linewidth=1.0)
-    round_ticks(axes.xaxis, 6, round_percent)
+    round_ticks(axes.xaxis, 6, say, whole=is_whole)
     round_ticks(axes.yaxis, 4, count, whole=True)
     axes.set_title(title, color=colour("muted"), pad=8)
     return figure
+
+
+def _bins(values: Floats, *, is_whole: bool) -> Floats:
+    low, high = np.quantile(values, [0.01, 0.99])
+    bins = min(_MOST_BINS, max(8, round(2 * math.sqrt(len(values)))))
+    if is_whole:
+        first, beyond = math.floor(low) - 0.5, math.ceil(high) + 0.5
+        width = math.ceil((beyond - first) / bins)
+        return np.arange(first, beyond + width, width, dtype=np.float64)
+    return np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.01, low + 0.01, 3)
+
+
+def _counted(values: Floats, edges: Floats) -> Floats:
+    """Return how many values lie in each bin, those beyond the ends in the outermost."""
+    return np.asarray(np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0], dtype=np.float64)
 
 
 def quantiles_tile(samples: Mapping[str, Floats], *, ink: str) -> Figure:

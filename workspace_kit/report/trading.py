@@ -1,4 +1,6 @@
-"""Panels about how it was earned: exposure, holdings, turnover, round trips, and what costs would do."""
+"""Panels about what was held and paid: exposure, holdings, turnover, and what costs would do."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -12,27 +14,31 @@ from workspace_kit.report.blocks import (
     Note,
     Rows,
     Tiles,
-    as_float,
     chart,
-    count_cell,
-    text_cell,
+    multiple_cell,
+    number_cell,
+    share_cell,
     tile,
 )
-from workspace_kit.report.results import curves_of
 from workspace_kit.report.series import Floats
 from workspace_kit.report.shapes import cost_tile, histogram_tile
 from workspace_kit.report.story import Story, clock
-from workspace_kit.report.tracks import count_tile, exposure_chart, holdings_chart, turnover_tile
-from workspace_kit.schema import PERIODS
+from workspace_kit.report.tracks import (
+    count_tile,
+    exposure_chart,
+    holdings_chart,
+    largest_tile,
+    traded_tile,
+    turnover_tile,
+)
 
-_MOST_SYMBOLS = 40
-_FEWEST_TRADES = 8
+_FEWEST_BARS = 8
 
 
 def exposure(story: Story) -> list[Block]:
     """Return what the main series held and traded."""
     every = story.table("activity").drop_nulls()
-    name = _main(story, every)
+    name = first_told(story, every)
     if name is None:
         return []
     activity = every.filter(pl.col("series") == name).sort(clock(every))
@@ -45,29 +51,57 @@ def exposure(story: Story) -> list[Block]:
         f" {words.percent(abs(mean['short']))} short, in {words.number(mean['symbols'], decimals=1)} symbols;"
         f" never more than {words.percent(mean['largest'])} in one."
     )
+    drawn = chart(
+        "exposure",
+        lambda width: exposure_chart(activity, story.periods, width=width),
+        caption=f"{who}: value held long (blue), short (orange), net (line) and gross (dotted: long and"
+        " short together) over each bar, as a share of the capital, all members netted.",
+        label=said,
+    )
+    return [
+        Note(said),
+        drawn,
+        *_holdings(story, name, activity),
+        *_tiles(story, activity, who),
+        *_activity_table(story),
+    ]
+
+
+def _tiles(story: Story, activity: pl.DataFrame, who: str) -> tuple[Tiles, ...]:
     yearly = dict(
         activity.group_by(pl.col("timestamp").dt.year().alias("year"), maintain_order=True)
         .agg(pl.col("turnover").sum())
         .iter_rows()
     )
-    drawn = chart(
-        "exposure",
-        lambda width: exposure_chart(activity, story.periods, width=width),
-        caption=f"{who}: value held long (blue), short (orange) and net (line) over each bar, as a share of"
-        " the capital, all members netted.",
-        label=said,
-    )
-    tiles = Tiles(
-        f"{who}: value bought and sold in each calendar year, and how many symbols were held.",
-        (
-            tile("turnover", turnover_tile(yearly), label=f"Value traded a year by {who}."),
-            tile("symbols-held", count_tile(activity, story.periods), label=f"Symbols held by {who}."),
+    return (
+        Tiles(
+            f"{who}: how many symbols were held, and how much of the capital the largest position took.",
+            (
+                tile("symbols-held", count_tile(activity, story.periods), label=f"Symbols held by {who}."),
+                tile("largest", largest_tile(activity, story.periods), label=f"Largest position of {who}."),
+            ),
+        ),
+        Tiles(
+            f"{who}: value bought and sold in each calendar year; on each bar, with its mean by calendar"
+            " month where bars are shorter (dark); and how often a bar traded how much, its mean marked.",
+            (
+                tile("turnover", turnover_tile(yearly), label=f"Value traded a year by {who}."),
+                tile("traded", traded_tile(activity, story.periods), label=f"Value traded a bar by {who}."),
+                *_traded_spread(activity, who),
+            ),
         ),
     )
-    return [Note(said), drawn, *_holdings(story, name, activity), tiles, *_activity_table(story)]
 
 
-def _main(story: Story, frame: pl.DataFrame) -> str | None:
+def _traded_spread(activity: pl.DataFrame, who: str) -> Iterator[str]:
+    if activity.height >= _FEWEST_BARS:
+        traded = activity["turnover"].to_numpy()
+        title = f"Value traded on {words.count(len(traded))} bars"
+        drawing = histogram_tile(traded, title=title, ink="muted", say=words.round_percent)
+        yield tile("traded-spread", drawing, label=f"Histogram of value traded a bar by {who}.")
+
+
+def first_told(story: Story, frame: pl.DataFrame) -> str | None:
     """Return the first known series that a record tells of."""
     told = set(frame["series"].drop_nulls())
     return next((name for name in story.order if name in told), None)
@@ -115,6 +149,7 @@ def _activity_table(story: Story) -> list[Block]:
         .agg(
             pl.col("long").mean(),
             pl.col("short").mean(),
+            (pl.col("long") - pl.col("short")).mean().alias("gross"),
             pl.col("largest").max(),
             pl.col("turnover").mean() * bars,
             pl.col("cost").mean() * bars,
@@ -124,21 +159,17 @@ def _activity_table(story: Story) -> list[Block]:
     rows = tuple(
         (
             Cell(words.named(name)),
-            *(Cell(words.percent(value), value) for value in found[name][:3]),
-            _multiple(found[name][3]),
-            Cell(words.percent(found[name][4], decimals=2), found[name][4]),
+            *map(share_cell, found[name][:4]),
+            multiple_cell(found[name][4]),
+            Cell(words.percent(found[name][5], decimals=2), found[name][5]),
         )
         for name in story.order
         if name in found
     )
-    titles = ("Mean long", "Mean short", "Largest position", "Traded a year", "Cost a year")
+    titles = ("Mean long", "Mean short", "Mean gross", "Largest position", "Traded a year", "Cost a year")
     heads = (Head("Candidate", is_number=False), *(Head(title) for title in titles))
     caption = "Exposure, turnover (multiples of capital) and cost of every candidate over all periods."
     return [Grid("activity-table", caption, heads, (Rows("", rows),))]
-
-
-def _multiple(value: float | None) -> Cell:
-    return Cell(words.NOTHING if value is None else f"{words.number(value, decimals=2)}×", value)
 
 
 def costs(story: Story) -> list[Block]:
@@ -161,7 +192,7 @@ def costs(story: Story) -> list[Block]:
     body = tuple(
         (
             Cell(words.named(name)),
-            *(Cell(words.number(of.get((name, cost)), decimals=2), of.get((name, cost))) for cost in levels),
+            *(number_cell(of.get((name, cost)), decimals=2) for cost in levels),
         )
         for name in names
     )
@@ -178,127 +209,3 @@ def costs(story: Story) -> list[Block]:
         ),
         Grid("costs-table", "Sharpe ratio over test by cost.", heads, (Rows("", body),)),
     ]
-
-
-def round_trips(story: Story) -> list[Block]:
-    """Return closed trades: by period and side, by symbol, and how their returns are spread."""
-    every = story.table("round_trips").filter(pl.col("return").is_finite())
-    name = _main(story, every)
-    if name is None:
-        return []
-    trades = every.filter(pl.col("series") == name)
-    who, ink = words.named(name), next(iter(curves_of(story)), name)
-    drawings = []
-    if trades.height >= _FEWEST_TRADES:
-        drawings = [
-            tile(
-                "trade-returns",
-                histogram_tile(
-                    trades["return"].to_numpy(),
-                    title=f"Returns of {words.count(trades.height)} trades",
-                    ink=ink,
-                ),
-                label=f"Histogram of trade returns of {who}.",
-            )
-        ]
-    caption = (
-        f"{who}: closed trades of every member with weight, net of both costs; what was open at the end of"
-        " a period is not among them."
-    )
-    symbols = _summary(trades, "symbol").sort("trades", "symbol", descending=[True, False])
-    return [
-        Grid("round-trips", caption, _TRADE_HEADS, tuple(_by_period(trades))),
-        *(
-            [
-                Tiles(
-                    f"{who}: how often a trade earned how much; the line is the mean, the outermost bars hold"
-                    " all beyond the 1\u00a0% quantiles.",
-                    tuple(drawings),
-                )
-            ]
-            if drawings
-            else []
-        ),
-        Grid(
-            "trades-by-symbol",
-            f"{who}: closed trades by symbol. {_cut(symbols.height)}".strip(),
-            _TRADE_HEADS,
-            (Rows("", tuple(map(_trade_row, symbols.head(_MOST_SYMBOLS).iter_rows()))),),
-            is_searchable=True,
-        ),
-    ]
-
-
-_TRADE_HEADS = (
-    Head("", is_number=False),
-    *(
-        Head(title)
-        for title in (
-            "Trades",
-            "Won",
-            "Mean",
-            "Mean gain",
-            "Mean loss",
-            "Profit factor",
-            "Best",
-            "Worst",
-            "Bars",
-        )
-    ),
-)
-
-
-def _cut(symbols: int) -> str:
-    return f"The {_MOST_SYMBOLS} most traded of {words.count(symbols)}." if symbols > _MOST_SYMBOLS else ""
-
-
-def _by_period(trades: pl.DataFrame) -> list[Rows]:
-    found = {period: trades.filter(pl.col("period") == period) for period in PERIODS}
-    return [
-        Rows(
-            period.capitalize(),
-            tuple(
-                _trade_row((side.capitalize(), *row[1:]))
-                for row in _summary(some, "side").sort("side").iter_rows()
-                if (side := str(row[0]))
-            ),
-        )
-        for period, some in found.items()
-        if some.height
-    ]
-
-
-def _summary(trades: pl.DataFrame, key: str) -> pl.DataFrame:
-    earned = pl.col("return")
-    gains, losses = earned.filter(earned > 0), earned.filter(earned < 0)
-    return (
-        trades.sort(trades.columns, nulls_last=True)
-        .group_by(key, maintain_order=True)
-        .agg(
-            pl.len().alias("trades"),
-            (earned > 0).mean().alias("won"),
-            earned.mean().alias("mean"),
-            gains.mean().alias("gain"),
-            losses.mean().alias("loss"),
-            pl.when(losses.len() > 0).then(gains.sum() / losses.sum().abs()).alias("factor"),
-            earned.max().alias("best"),
-            earned.min().alias("worst"),
-            pl.col("bars").mean().alias("bars"),
-        )
-    )
-
-
-def _trade_row(row: tuple[object, ...]) -> tuple[Cell, ...]:
-    name, trades, won, mean, gain, loss, factor, best, worst, bars = row
-    return (
-        text_cell(name),
-        count_cell(trades),
-        *(_share(value) for value in (won, mean, gain, loss)),
-        Cell(words.number(as_float(factor), decimals=2), as_float(factor)),
-        *(_share(value) for value in (best, worst)),
-        Cell(words.number(as_float(bars), decimals=1), as_float(bars)),
-    )
-
-
-def _share(value: object) -> Cell:
-    return Cell(words.percent(as_float(value)), as_float(value))

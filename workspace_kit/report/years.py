@@ -149,6 +149,7 @@ def spread(story: Story) -> list[Block]:
                 samples[span],
                 title=f"Returns of {words.count(len(samples[span]))} {span.lower()}s",
                 ink=ink,
+                say=words.round_percent,
             ),
             label=f"Histogram of returns per {span.lower()} of {who}.",
         )
