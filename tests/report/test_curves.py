@@ -1,4 +1,5 @@
 import datetime as dt
+import statistics
 
 import numpy as np
 import polars as pl
@@ -60,6 +61,18 @@ def test_a_label_stands_beside_its_line_s_end():
     _, _, lower = rolling_chart(rolled, {}, width=WIDE).axes
     assert sorted(labels(lower).values()) == pytest.approx(sorted(ends(lower)), abs=0.5)
     assert lower.get_ylim()[0] == 0.0
+
+
+def test_the_main_series_of_a_rolling_figure_has_its_median_dotted():
+    rolled = rolling_year(
+        series(np.random.default_rng(4).normal(0.01, 0.02, 61)),
+        None,
+        periods_per_year=12.0,
+        risk_free_rate=0.0,
+    )
+    upper, *_ = rolling_chart({"ensemble": rolled, "buy_and_hold": rolled}, {}, width=NARROW).axes
+    (dotted,) = [line for line in upper.lines if line.get_linestyle() == ":"]
+    assert dotted.get_ydata() == pytest.approx([statistics.median(rolled["sharpe"].to_list())] * 2)
 
 
 def test_a_narrow_figure_leaves_names_to_the_legend_above_it():

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import html
+import math
 import re
 from dataclasses import replace
 
@@ -12,12 +13,12 @@ from workspace_kit.errors import UsageError
 from workspace_kit.report import Note, Panel, blank, chart, colour, page, place, report, table
 from workspace_kit.report.crises import CRISES
 from workspace_kit.report.ink import house_style
-from workspace_kit.report.keyfigures import GROUPS
+from workspace_kit.report.keyfigures import GROUPS, key_figures
 from workspace_kit.report.panels import PANELS, sections
 from workspace_kit.report.series import growth, values
 from workspace_kit.report.story import Story, prepared
 from workspace_kit.report.trading import exposure
-from workspace_kit.report.years import crises
+from workspace_kit.report.years import calendar, crises
 
 
 def gross(width):
@@ -176,7 +177,7 @@ def test_a_crisis_has_no_number_of_a_series_that_lacks_its_bars(story, most):
     kept = pl.concat([returns.filter(~inside), returns.filter(inside).head(most)])
     (grid,) = crises(prepared(replace(story, tables={**story.tables, "returns": kept})))
     (row,) = [row for row in grid.groups[0].rows if row[0].text == title]
-    assert [cell.text == "–" for cell in row[3:]] == [False, False, True]
+    assert [cell.text == "–" for cell in row[3:6]] == [False, False, True]
 
 
 def test_without_a_calendar_nothing_is_told_per_year(story):
@@ -188,6 +189,70 @@ def test_without_a_calendar_nothing_is_told_per_year(story):
 
     assert traded(prepared(story))[0].endswith("×")
     assert traded(prepared(replace(story, periods_per_year=None))) == ["–", "–"]
+
+
+def table_of(blocks, key):
+    return next(block for block in blocks if getattr(block, "key", "") == key)
+
+
+def test_the_bars_of_a_crisis_have_a_mean_a_worst_and_a_best(story):
+    told = prepared(story)
+    title, start, end = next(each for each in CRISES if each[0] == "Dot-com bust")
+    main = told.series["equal_weight"]
+    inside = [
+        value for time, value in main.select("timestamp", "return").iter_rows() if start < time.date() <= end
+    ]
+    (row,) = [row for row in crises(told)[0].groups[0].rows if row[0].text == title]
+    wanted = [sum(inside) / len(inside), min(inside), max(inside)]
+    assert [cell.value for cell in row[-3:]] == pytest.approx(wanted)
+
+
+def test_crises_are_in_order_of_time_and_end_after_they_begin():
+    assert [start for _, start, _ in CRISES] == sorted(start for _, start, _ in CRISES)
+    assert all(start < end for _, start, end in CRISES)
+
+
+def test_a_year_is_won_that_earned_more_than_the_benchmark(story):
+    told = prepared(story)
+    with house_style():
+        grid = table_of(calendar(told), "years-table")
+    assert [head.title for head in grid.heads][-2:] == ["Multiplier", "Won"]
+    years = {row[0].text: row for row in grid.groups[0].rows}
+    for year in (1991, 2008, 2015):
+        ours, theirs = (
+            math.prod(
+                1 + value
+                for time, value in told.series[name].select("timestamp", "return").iter_rows()
+                if time.year == year
+            )
+            - 1
+            for name in ("equal_weight", "benchmark")
+        )
+        multiplier, won = years[str(year)][-2:]
+        assert multiplier.value == (pytest.approx(ours / theirs) if theirs > 0 else None)
+        assert won.text == ("yes" if ours > theirs else "no")
+
+
+def test_without_a_benchmark_no_year_is_won(story):
+    alone = story.table("returns").filter(pl.col("series") != "benchmark")
+    with house_style():
+        grid = table_of(calendar(prepared(replace(story, tables={"returns": alone}))), "years-table")
+    assert "Won" not in [head.title for head in grid.heads]
+
+
+def test_mean_gross_is_what_was_held_long_and_short_together(story):
+    with house_style():
+        grid = table_of(exposure(prepared(story)), "activity-table")
+    rows = story.table("activity").filter(pl.col("series") == "equal_weight").select("long", "short").rows()
+    at = [head.title for head in grid.heads].index("Mean gross")
+    assert grid.groups[0].rows[0][at].value == pytest.approx(
+        sum(long - short for long, short in rows) / len(rows)
+    )
+
+
+def test_key_figures_name_the_risk_free_rate(story):
+    (figures, _) = key_figures(prepared(replace(story, risk_free_rate=0.0325)))
+    assert "risk-free rate of 3.25\u00a0% a year" in figures.caption
 
 
 def test_key_figures_say_that_all_periods_hold_what_chose_them(told):

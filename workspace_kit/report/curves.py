@@ -89,6 +89,8 @@ def _draw_rolling(axes: Axes, rolling: Series, column: str, *, pixels: int) -> l
         known, ink = frame.drop_nulls(column), ink_of(name, rolling)
         heights = known[column].to_numpy()
         line(axes, days_of(known["timestamp"]), heights, ink=ink, pixels=pixels, is_main=order == 0)
+        if order == 0 and len(heights):
+            axes.axhline(float(np.median(heights)), color=colour(ink), linewidth=1.0, linestyle=":")
         if len(heights):
             ends.append(End(float(heights[-1]), _end_text(name), ink))
     return ends

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from workspace_kit.report import words
-from workspace_kit.report.blocks import Block, Cell, Grid, Head, Rows, Tiles, chart, tile
+from workspace_kit.report.blocks import Block, Cell, Grid, Head, Rows, Tiles, chart, multiple_cell, tile
 from workspace_kit.report.crises import CRISES
 from workspace_kit.report.curves import ink_of, rolling_chart
 from workspace_kit.report.results import LACKING, curves_of, days_said, legend_of, main_and_reference
@@ -80,13 +80,35 @@ def _months(name: str, main: pl.DataFrame, yearly: Mapping[int, float]) -> Grid:
 def _years(yearly: Mapping[str, Mapping[int, float]]) -> Grid:
     years = sorted({year for of in yearly.values() for year in of})
     scale = _scale([value for of in yearly.values() for value in of.values()])
-    rows = tuple((Cell(str(year)), *(_heat(of.get(year), scale) for of in yearly.values())) for year in years)
+    main, *_ = yearly
+    benchmark = yearly.get(BENCHMARK, {}) if main != BENCHMARK else {}
+    rows = tuple(
+        (
+            Cell(str(year)),
+            *(_heat(of.get(year), scale) for of in yearly.values()),
+            *(_against(yearly[main].get(year), benchmark.get(year)) if benchmark else ()),
+        )
+        for year in years
+    )
     heads = (
         Head("Year", is_number=False),
         *(Head(words.short(words.named(name), most=24)) for name in yearly),
+        *((Head("Multiplier"), Head("Won", is_number=False)) if benchmark else ()),
     )
-    caption = f"Return per calendar year, in percent. {LACKING}"
+    caption = f"Return per calendar year, in percent. {LACKING}" + (
+        f" The multiplier is the return of {words.named(main).lower()} over the benchmark's, where that"
+        " gained; a year is won that earned more."
+        if benchmark
+        else ""
+    )
     return Grid("years-table", caption, heads, (Rows("", rows),), is_folded=True)
+
+
+def _against(ours: float | None, theirs: float | None) -> tuple[Cell, Cell]:
+    """Return how many times the benchmark's gain was earned, and whether it was more."""
+    if ours is None or theirs is None or not math.isfinite(ours - theirs):
+        return Cell(words.NOTHING), Cell(words.NOTHING)
+    return multiple_cell(ours / theirs if theirs > 0.0 else None), Cell("yes" if ours > theirs else "no")
 
 
 def _scale(values: Iterable[float]) -> float:
@@ -124,8 +146,9 @@ def rolling(story: Story) -> list[Block]:
             "rolling",
             lambda width: rolling_chart(shown, story.periods, width=width),
             caption=f"At each bar, over the {round(bars)} bars up to it: Sharpe ratio, Sortino ratio and"
-            " volatility, annualised, and beta. An axis is cut where a year almost without a loss would"
-            " fill it.",
+            " volatility, annualised, and beta; dotted, the median of"
+            f" {words.named(next(iter(shown))).lower()}. An axis is cut where a year almost without a loss"
+            " would fill it.",
             label=f"Rolling Sharpe ratio, Sortino ratio, volatility and beta, {days_said(shown)}.",
             legend=legend_of(shown),
         )
@@ -142,6 +165,7 @@ def spread(story: Story) -> list[Block]:
     if len(samples["Bar"]) < _FEWEST:
         return []
     ink, who = ink_of(name, series), words.named(name)
+    against = _samples(series[BENCHMARK]) if BENCHMARK in series and name != BENCHMARK else {}
     drawings = [
         tile(
             f"spread-{span.lower()}",
@@ -150,6 +174,7 @@ def spread(story: Story) -> list[Block]:
                 title=f"Returns of {words.count(len(samples[span]))} {span.lower()}s",
                 ink=ink,
                 say=words.round_percent,
+                against=against.get(span),
             ),
             label=f"Histogram of returns per {span.lower()} of {who}.",
         )
@@ -161,7 +186,7 @@ def spread(story: Story) -> list[Block]:
     return [
         Tiles(
             f"{who}: how often a return was how large; the line is the mean, and the outermost bars hold all"
-            " beyond the 1\u00a0% quantiles.",
+            f" beyond the 1\u00a0% quantiles.{' The outline is the benchmark.' if against else ''}",
             tuple(drawings),
         ),
         Tiles(
@@ -208,7 +233,7 @@ def crises(story: Story) -> list[Block]:
                     Cell(title),
                     Cell(words.span(start, end)),
                     Cell(words.count(bars), bars),
-                    *(Cell(words.percent(each), each) for each in earned),
+                    *(Cell(words.percent(each), each) for each in (*earned, *_bars_of(inside[shown[0]]))),
                 )
             )
     if not rows:
@@ -217,12 +242,23 @@ def crises(story: Story) -> list[Block]:
         Head("Stretch", is_number=False),
         Head("Days", is_number=False),
         Head("Bars"),
-        *(Head(words.short(words.named(name), most=24)) for name in dict.fromkeys(shown)),
+        *(Head(words.short(words.named(name), most=24), group="Return") for name in dict.fromkeys(shown)),
+        *(
+            Head(title, group=f"Bars, {words.short(words.named(shown[0]).lower(), most=24)}")
+            for title in ("Mean", "Worst", "Best")
+        ),
     )
     caption = (
-        "Return in known stretches of stress: bars that close after the first day named and by the last; a"
-        " stretch with fewer than two such bars is left out, one that outlasts the bars or begins before them"
-        " is cut to them. A series that lacks some of these bars has no number."
+        "Return in known stretches of stress, one a rebound, and the mean, worst and best of their bars:"
+        " those that close after the first day named and by the last; a stretch with fewer than two is left"
+        " out, one that outlasts the bars or begins before them is cut to them. A series that lacks some of"
+        " these bars has no number."
         f" {LACKING}"
     )
     return [Grid("crises-table", caption, heads, (Rows("", tuple(rows)),))]
+
+
+def _bars_of(inside: pl.DataFrame) -> tuple[float, float, float]:
+    """Return the mean, worst and best return of a bar."""
+    returns = values(inside)
+    return float(returns.mean()), float(returns.min()), float(returns.max())
