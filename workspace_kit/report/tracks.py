@@ -162,7 +162,8 @@ def trips_tile(trades: Mapping[str, pl.DataFrame], periods: Periods) -> Figure:
     figure, axes = _strips(list(trades), width=TILE, top=44)
     every = pl.concat(trades.values())
     a_pixel = float(np.ptp([days_of(every["entered_at"]), days_of(every["exited_at"])])) / TILE
-    for side, ink, shift in (("long", "gain", -_LANE), ("short", "loss", _LANE)):
+    lane = _LANE if every["side"].n_unique() > 1 else 0.0
+    for side, ink, shift in (("long", "gain", -lane), ("short", "loss", lane)):
         for at, of in enumerate(trades.values()):
             some = of.filter(pl.col("side") == side)
             if some.height:
