@@ -1,9 +1,14 @@
 """What a market knows of its benchmark."""
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
+from workspace_kit.errors import WorkspaceKitError
+from workspace_kit.flows.estimate import cost_of_run
 from workspace_kit.flows.market import Market, load_market
 from workspace_kit.flows.run import read_config
 from workspace_kit.flows.tearsheet import statistics_of
@@ -54,3 +59,24 @@ def test_against_accounts_the_benchmark_starts_flat_in_every_period(market):
     )
     assert found["test"]["buy_and_hold"]["psr"] is not None
     assert "psr" not in found["all"]["buy_and_hold"]
+
+
+@pytest.mark.parametrize(("said", "is_told"), [(12, False), (10, False), (52, True), (252, True), (4, True)])
+def test_bars_of_another_kind_than_the_configuration_says_are_remarked_on(market, said, is_told):
+    data = msgspec.structs.replace(market.config.data, periods_per_year=float(said))
+    remarks = replace(market, config=msgspec.structs.replace(market.config, data=data)).remarks
+    assert bool(remarks) == is_told
+    assert all(f"about 12 a year, but data.periods_per_year says {said}" in each for each in remarks)
+
+
+def test_a_dry_run_tries_one_trial_of_each_strategy_and_says_what_it_understood(tmp_path, small_text):
+    workflow = tmp_path / "workflow.yaml"
+    workflow.write_text(small_text)
+    told = str(cost_of_run(workflow, root=tmp_path, workers=2))
+    held = "240 bars of train, 72 bars of select, 77 bars of test"
+    assert told.startswith(f"8 symbols, {held}; benchmark: ^GSPC\n")
+    assert "8 trials, about " in told
+    workflow.write_text(small_text.replace("window: [6]", "windov: [6]"))
+    with pytest.raises(WorkspaceKitError, match="windov"):
+        cost_of_run(workflow, root=tmp_path, workers=2)
+    assert list(tmp_path.iterdir()) == [workflow]

@@ -24,9 +24,10 @@ from workspace_kit.errors import (
     UsageError,
     WorkspaceCorruptedError,
 )
-from workspace_kit.flows import discovery, integrity, journal, market, resume, run
+from workspace_kit.flows import closing_line, discovery, integrity, journal, market, resume, run
 from workspace_kit.layout import names, reader
 from workspace_kit.layout.chain import sealed
+from workspace_kit.layout.names import Workspace
 
 RESULTS = ("signals", "performance", "analysis")
 ID = "workflow_tiny"
@@ -427,6 +428,27 @@ def test_failed_trials_are_repeated_only_when_asked(tiny, golden, tmp_path, in_p
     resumed = wk.resume_run(workspace, retry_failed=True, workers=1)
     assert "1 failed trial(s)" in resumed.remarks[0]
     assert contents(workspace, *RESULTS) == contents(golden[0], *RESULTS)
+
+
+def test_where_a_whole_strategy_fails_nobody_looks_at_test_before_it_is_mended(
+    tiny, golden, tmp_path, in_process, monkeypatch
+):
+    honest = discovery.run_trial
+
+    def fail_reversion(setting, candidate):
+        broken = candidate._replace(function="nowhere:none")
+        return honest(setting, broken if candidate.strategy == "reversion" else candidate)
+
+    monkeypatch.setattr(discovery, "run_trial", fail_reversion)
+    workspace = Workspace(tmp_path, started(tiny, tmp_path, until="phase_4").name)
+    assert not (workspace.path / "performance" / "validation_results.json").exists()
+    assert not list((workspace.path / "signals").glob("validation_*"))
+    told = closing_line(workspace).splitlines()[-1]
+    assert told.startswith("Ended after phase 3: every trial of reversion failed, so nobody has looked at")
+    assert f"`{workspace.command('resume', '--retry-failed')}`" in told
+    monkeypatch.setattr(discovery, "run_trial", honest)
+    wk.resume_run(workspace, retry_failed=True, workers=1)
+    assert contents(workspace.path, *RESULTS) == contents(golden[0], *RESULTS)
 
 
 def test_an_unreadable_file_stops_the_resume(copy, monkeypatch):

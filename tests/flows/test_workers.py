@@ -59,6 +59,14 @@ def test_a_function_that_cannot_be_used_is_a_configuration_error(name):
         find_function(name, folder=Path(), built_in={"momentum": power}, where="strategy 's'")
 
 
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one():
+    built_in = {"momentum": power}
+    with pytest.raises(ConfigError, match="did you mean 'momentum'"):
+        find_function("momentun", folder=Path(), built_in=built_in, where="strategy 's'")
+    with pytest.raises(ConfigError, match="write mine:dip"):
+        find_function("mine.py:dip", folder=Path(), built_in=built_in, where="strategy 's'")
+
+
 SLEEPY = """
 import os, time
 from pathlib import Path

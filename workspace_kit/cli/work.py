@@ -32,13 +32,15 @@ def run(
     note: Annotated[str | None, typer.Option(help="A note kept with the workspace.")] = None,
     until: Annotated[str, typer.Option(help="Last phase to run: phase_1 … phase_4.")] = "phase_4",
     workers: Workers = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would try and cost.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a workflow: discovery, regimes, ensemble, validation, report.
 
     Example: `workspace-kit run my_workflow.yaml --results results`
     """
+    if config is None and not quiet:
+        terminal.remark("No workflow file is named: this is the packaged example.")
     if dry_run:
         terminal.say(str(flows.cost_of_run(config, root=results, workers=workers)))
         return

@@ -23,7 +23,8 @@ from workspace_kit.flows.trial import Setting, Trial, lost_trial, run_trial
 from workspace_kit.flows.trip import Trip
 from workspace_kit.flows.workers import each
 from workspace_kit.layout import names
-from workspace_kit.layout.trials import complete_trials
+from workspace_kit.layout.reader import document_of
+from workspace_kit.layout.trials import FAILED, complete_trials, status_of
 from workspace_kit.layout.writer import write_table
 from workspace_kit.schema import SELECT
 
@@ -59,6 +60,17 @@ def trials_of(market: Market, *, folder: Path, root: Path) -> Sequence[Trial]:
     if market.config.discovery:
         return inherited_trials(market.config.discovery.sources, root=root, market=market)
     return candidates_of(market.config, folder=folder)
+
+
+def failed_strategies(trip: Trip) -> list[str]:
+    """Return the strategies of this workflow of which not one trial ended well."""
+    if trip.config.discovery:
+        return []
+    ended: dict[str, set[str]] = {}
+    for trial in candidates_of(trip.config, folder=trip.folder):
+        path = trip.workspace.file(names.TRIAL, names.trial_id(trial.number))
+        ended.setdefault(trial.strategy, set()).add(status_of(document_of(path)))
+    return [strategy for strategy, found in ended.items() if found == {FAILED}]
 
 
 def _done(trip: Trip, wanted: Sequence[Trial]) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def find_function(
             where,
             found=repr(name),
             expected=f"one of {', '.join(built_in)}, or package.module:function",
-            remedy="correct the name",
+            remedy=_nearest(name, built_in),
         )
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
@@ -39,15 +39,21 @@ def find_function(
             where,
             found=f"{name!r}, which cannot be imported: {type(error).__name__}: {error}",
             expected=f"a function {attribute!r} in module {module!r}",
-            remedy=f"put the module into {folder} or install it",
+            remedy=f"write {module.removesuffix('.py')}:{attribute}"
+            if module.endswith(".py")
+            else f"put the module into {folder} or install it",
         ) from error
     function = getattr(held, attribute, None)
     if not callable(function):
-        near = difflib.get_close_matches(attribute, vars(held), n=1, cutoff=0.5)
         raise ConfigError(
             where,
             found=f"{name!r}, which is no function",
             expected=f"a function of module {module!r}",
-            remedy=f"did you mean {near[0]!r}?" if near else "correct the name",
+            remedy=_nearest(attribute, vars(held)),
         )
     return function  # type: ignore[no-any-return]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else "correct the name"

@@ -12,7 +12,11 @@ import polars as pl
 from workspace_kit.analysis.replay import Bars, Replay, bars, buy_and_hold, replay
 from workspace_kit.config import Config
 from workspace_kit.prices import benchmark_closes, day_bounds, load_prices, traded_symbols
-from workspace_kit.schema import PERIODS
+from workspace_kit.schema import PERIODS, TRAIN
+
+_YEAR = dt.timedelta(days=365.25)
+# Holidays, gaps and calendars of other markets lie well within; another kind of bar lies well beyond.
+_FAR_APART = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,19 @@ class Market:
     def benchmark_name(self) -> str:
         """What the benchmark is: a symbol, or the index made of the traded ones."""
         return self.config.data.benchmark or f"equal-weight index of {', '.join(self.symbols)}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the configuration says of the bars and they do not: so many a year, by those of train."""
+        stamps, said = self.bars(TRAIN).timestamps, self.config.data.periods_per_year
+        years = (stamps[-1] - stamps[0]) / _YEAR if stamps.len() > 1 else 0.0
+        found = (stamps.len() - 1) / years if years else said
+        if max(found / said, said / found) <= _FAR_APART:
+            return []
+        return [
+            f"The {stamps.len()} bars of train are about {found:.0f} a year, but data.periods_per_year says"
+            f" {said:g}: every annualised number rests on it."
+        ]
 
     def until(self, period: str) -> pl.DataFrame:
         """Prices up to a period's end: all that a strategy may see when it trades in it."""

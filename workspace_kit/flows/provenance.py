@@ -61,7 +61,7 @@ def environment(
         "benchmark": market.benchmark_name,
         "code": _code(config),
         "test_prices": test_prices,
-        "warnings": caveats + [_move(each) for each in market.warnings.iter_rows(named=True)],
+        "warnings": [*caveats, *market.remarks, *map(_move, market.warnings.iter_rows(named=True))],
         "seed": config.seed,
         "git": _git(folder),
     }

@@ -9,7 +9,7 @@ import msgspec
 
 from workspace_kit.config import Config
 from workspace_kit.errors import UsageError
-from workspace_kit.flows.discovery import discover, labels_until, trials_of
+from workspace_kit.flows.discovery import discover, failed_strategies, labels_until, trials_of
 from workspace_kit.flows.ensemble_study import check_ensemble, ensemble_study
 from workspace_kit.flows.journal import Journal
 from workspace_kit.flows.looks import test_prices
@@ -99,8 +99,8 @@ def carry_out(trip: Trip, journal: Journal, phases: Sequence[str]) -> None:
         if not phases:
             journal.settle()
         for phase in phases:
-            if STEPS[phase] is validate and (silent_ones := silent_on_test(trip)):
-                journal.note(NO_VALIDATION, f"no signal in the test period of {', '.join(silent_ones)}")
+            if STEPS[phase] is validate and (reason := _unready(trip)):
+                journal.note(NO_VALIDATION, reason)
                 break
             with journal.during(phase):
                 write_marker(
@@ -112,6 +112,19 @@ def carry_out(trip: Trip, journal: Journal, phases: Sequence[str]) -> None:
             write_report(workspace)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"Go on with: {workspace.command('resume')}") from None
+
+
+def _unready(trip: Trip) -> str:
+    """Say why the test period, which is looked at once, has to wait; empty where it has not."""
+    if silent_ones := silent_on_test(trip):
+        return f"no signal in the test period of {', '.join(silent_ones)}"
+    if broken := failed_strategies(trip):
+        again = trip.workspace.command("resume", "--retry-failed")
+        return (
+            f"every trial of {', '.join(broken)} failed, so nobody has looked at the test period;"
+            f" mend what failed, then `{again}`"
+        )
+    return ""
 
 
 def default_workers() -> int:

@@ -60,7 +60,7 @@ def _refuse_unknown(symbol: str, known: list[str], *, key: str) -> None:
             f"key {key}",
             found=f"a symbol without prices {symbol!r}",
             expected=f"one of {shown}",
-            remedy=f"did you mean {near[0]!r}?" if near else "correct it",
+            remedy=f"did you mean {near[0]!r}?" if near else "correct it, or leave the key out",
         )
 
 
