@@ -90,6 +90,9 @@ def program() -> None:
         if done.code:
             raise
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except OSError:
+        return  # Python says so, and ends as it would have
     os._exit(0)

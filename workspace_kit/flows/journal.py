@@ -18,7 +18,7 @@ from workspace_kit.layout.writer import log_event, write_document
 from workspace_kit.schema import PHASES, naturally
 
 HEARTBEAT_SECONDS = 1.0
-STARTED = "started"
+STARTED, FAILURES = "started", "trials failed"
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Journal:
     phases: dict[str, object] = field(default_factory=dict)
     trials: dict[str, object] = field(default_factory=dict)
     first_error: str = ""
-    untold: list[str] = field(default_factory=list)
+    untold: dict[str, str] = field(default_factory=dict)
     last_beat: float = 0.0
 
     @classmethod
@@ -50,6 +50,11 @@ class Journal:
         """Record which trials had ended before, by their documents."""
         self.completed = [trial for trial, each in documents.items() if status_of(each) != FAILED]
         self.failed = [trial for trial, each in documents.items() if status_of(each) == FAILED]
+        told = [each.get("detail") for each in log_of(self.workspace) if each.get("event") == FAILURES]
+        named = {trial for each in told if isinstance(each, dict) for trial in each.get("trials", ())}
+        self.untold = {
+            trial: str(documents[trial].get("error")) for trial in self.failed if trial not in named
+        }
 
     @contextmanager
     def during(self, phase: str) -> Iterator[None]:
@@ -87,7 +92,7 @@ class Journal:
         self.trials[outcome.trial_id] = {"started": clock.text(outcome.started), "seconds": outcome.seconds}
         if outcome.error:
             self.first_error = self.first_error or f"{outcome.trial_id}: {outcome.error}"
-            self.untold.append(outcome.trial_id)
+            self.untold[outcome.trial_id] = outcome.error
         if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
             self._state("running")
             self._timing()
@@ -109,8 +114,10 @@ class Journal:
     def _failures(self) -> None:
         """Log which trials have failed since it was last said: each event writes the whole log anew."""
         if self.untold:
-            self._tell("trials failed", {"trials": self.untold, "first_error": self.first_error})
-            self.untold = []
+            self._tell(
+                FAILURES, {"trials": list(self.untold), "first_error": next(iter(self.untold.values()))}
+            )
+            self.untold = {}
 
     def _state(self, state: str) -> None:
         self.last_beat = time.monotonic()

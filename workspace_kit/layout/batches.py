@@ -30,6 +30,7 @@ from workspace_kit.schema import BOOKMARK, NO_ROWS, ORIGIN, READ, TEXT, Batch, n
 SLICE = 16 << 20
 MOST_FILES = 4096
 MOST_DOCUMENTS = 512
+MOST_AT_ONCE = 4
 _BLOCK = 1 << 20
 
 
@@ -70,19 +71,28 @@ class _End(NamedTuple):
 
 
 class _Parsed(NamedTuple):
-    """What slices gave, and how far the file of the last one is read."""
+    """What slices gave, and the form of times in the file of the last one."""
 
     batch: Batch
-    place: Place
+    form: str | None
 
 
 class _Slice(NamedTuple):
-    """Whole lines of a file behind a place, or the parsing that will say it; the end where they reach it."""
+    """Whole lines of a file behind a place, and its end where they reach it.
+
+    Where the form of its times is not known yet, ``before`` are the parsings that will tell it, in order.
+    """
 
     file: _Signals
     data: bytes
-    after: Place | Future[_Parsed]
+    after: Place
+    before: Sequence[Future[_Parsed]]
     end: _End | None
+
+    def place(self) -> Place:
+        """Return the place with the form of times as far as the file tells it up to there."""
+        forms = (each.result().form for each in self.before)
+        return self.after._replace(form=self.after.form or next(filter(None, forms), None))
 
 
 def read_batches(files: pl.DataFrame) -> Iterator[Batch]:
@@ -134,7 +144,7 @@ class _Parsing:
         self._bytes += len(some.data)
         if some.end is None or len(self._slices) >= MOST_FILES or self._bytes >= SLICE:
             self._begin()
-        while len(self._begun) > pl.thread_pool_size():
+        while len(self._begun) > _at_once():
             yield self._begun.popleft().result().batch
 
     def finished(self) -> Iterator[Batch]:
@@ -152,7 +162,7 @@ class _Parsing:
 def _parsed(slices: Sequence[_Slice], zone: Zone) -> _Parsed:
     """Parse slices of one calendar."""
     pieces = [
-        Piece(some.file.workspace, some.file.trial_id, some.file.path, some.data, _place(some.after))
+        Piece(some.file.workspace, some.file.trial_id, some.file.path, some.data, some.place())
         for some in slices
     ]
     rows, faults, places = read_pieces(pieces, zone=zone)
@@ -162,17 +172,18 @@ def _parsed(slices: Sequence[_Slice], zone: Zone) -> _Parsed:
         if some.end
     ]
     tables = {**NO_ROWS, "signals": rows, "faults": faults}
-    return _Parsed(Batch(tables, pl.DataFrame(marks, schema=READ.types, orient="row")), places[-1])
+    return _Parsed(Batch(tables, pl.DataFrame(marks, schema=READ.types, orient="row")), places[-1].form)
 
 
-def _place(after: Place | Future[_Parsed]) -> Place:
-    return after if isinstance(after, Place) else after.result().place
+def _at_once() -> int:
+    """How many groups of slices are parsed at once: memory has to hold one more."""
+    return min(pl.thread_pool_size(), MOST_AT_ONCE)
 
 
 def _signal_batches(files: Iterator[_Signals]) -> Iterator[Batch]:
-    """Parse on as many threads as Polars has, for its reader of JSON lines keeps but one at work."""
+    """Parse on several threads, for the reader of JSON lines keeps but one of Polars' at work."""
     zones: dict[str, Zone] = {}
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+    with ThreadPoolExecutor(_at_once()) as pool:
         parsing = _Parsing(pool)
         for file in files:
             try:
@@ -186,11 +197,16 @@ def _read(file: _Signals, parsing: _Parsing, zones: dict[str, Zone]) -> Iterator
     with opened(file.path) as (descriptor, size):
         mark = file.bookmark if file.bookmark and _stands(descriptor, size, file.bookmark) else None
         zone = Zone(mark.timezone, mark.close_time) if mark else _zone(file.path, zones)
-        after: Place | Future[_Parsed] = mark.place if mark else Place()
+        after, before = mark.place if mark else Place(), list[Future[_Parsed]]()
         for data, end in _slices(descriptor, size, mark):
-            yield from parsing.add(_Slice(file, data, after, end), zone)
+            yield from parsing.add(_Slice(file, data, after, tuple(before), end), zone)
             if end is None:
-                after = parsing.last
+                before.append(parsing.last)
+                form = after.form
+                while before and (form or before[0].done()):
+                    form = form or before[0].result().form
+                    before.pop(0)
+                after = Place(after.byte + len(data), after.line + data.count(b"\n"), form)
 
 
 def _zone(path: str, zones: dict[str, Zone]) -> Zone:

@@ -167,8 +167,8 @@ def withdraw(workspace: Workspace, checkpoints: Sequence[Path], *, after: int, a
 def set_aside(workspace: Workspace, path: Path, *, seq: int) -> Path | None:
     """Move a file into ``checkpoints/set_aside/{seq}/``, never over another; null where it is gone."""
     aside = inside(workspace.path / names.CHECKPOINT.folder / names.SET_ASIDE)
-    where = aside / str(seq) / path.parent.name
-    target, number = where / path.name, 1
+    where = inside(inside(aside / str(seq)) / path.parent.name)
+    target, number = inside(where / path.name), 1
     while target.exists() or target.is_symlink():
         number += 1
         target = where / f"{path.name}.{number}"

@@ -28,6 +28,8 @@ MAX_DOCUMENT = 64 << 20
 # What a file that only grows is known again by: its first bytes, and the last of those read of it.
 HEAD, WINDOW = 4 << 10, 64 << 10
 _PIECE = 1 << 18
+# A link, something below what is no folder, a socket: none of them is opened at another time.
+_NEVER_A_FILE = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
 T = TypeVar("T")
 _PERFORMANCE_KINDS = (names.TRIAL.name, names.ENSEMBLE.name)
 SIGNAL_KINDS = (names.SIGNALS.name, names.VALIDATION_SIGNALS.name)
@@ -299,7 +301,7 @@ def _unreadable(path: Path | str, found: str) -> FileDamaged:
 def may_pass(error: WorkspaceKitError) -> bool:
     """Whether the system refused, not the file: too many are open, the disk fails, or it has just gone."""
     cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno != errno.ELOOP
+    return isinstance(cause, OSError) and cause.errno not in _NEVER_A_FILE
 
 
 def zone_of(workspace: Path | str, *, otherwise: Zone = UTC) -> Zone:

@@ -126,7 +126,7 @@ def _fall(depth: Floats, times: list[dt.datetime], *, first: int, after: int) ->
     peak = max(first - 1, 0)
     recovered = after < len(times)
     end = after if recovered else after - 1
-    days = (times[end] - times[peak]).days
+    days = (times[end].date() - times[peak].date()).days
     recovery = times[after] if recovered else None
     return float(depth[trough]), times[peak], times[trough], recovery, end - peak, days
 

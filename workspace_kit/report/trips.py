@@ -144,7 +144,7 @@ def _drawings(story: Story, trades: pl.DataFrame, who: str, *, ink: str) -> Iter
         trades["return"].to_numpy(), title=f"Returns of {some}", ink=ink, say=words.round_percent
     )
     bars = histogram_tile(
-        trades["bars"].cast(pl.Float64).to_numpy(),
+        trades["bars"].drop_nulls().cast(pl.Float64).to_numpy(),
         title=f"Bars that {some} were held",
         ink=ink,
         say=words.count,
