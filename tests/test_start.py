@@ -60,3 +60,12 @@ def test_a_command_that_failed_leaves_with_its_exit_code() -> None:
     left = ended("show", "nothing-here", "--results", "nowhere")
     assert left.returncode == 3
     assert "nowhere" in left.stderr
+
+
+def test_a_command_without_a_standard_error_ends_well() -> None:
+    code = "import os; os.execvp(sys.executable, [sys.executable, '-c', PROGRAM, '--version'])"
+    program = "from workspace_kit.cli import program; program()"
+    closed = f"import os, sys; PROGRAM = {program!r}; os.close(2); {code}"
+    left = subprocess.run([sys.executable, "-c", closed], check=False, stdout=subprocess.PIPE, text=True)
+    assert left.returncode == 0
+    assert left.stdout.strip()

@@ -43,7 +43,11 @@ def test_the_log_says_at_every_heartbeat_what_has_failed_since_the_last(workspac
     book = Journal(workspace)
     with book.during("phase_1"):
         failing(book, 6)
-    assert [each["trials"] for each in failures(workspace)] == [["trial_1"], ["trial_3"], ["trial_5"]]
+    told = [["trial_1"], ["trial_3"], ["trial_5"]]
+    assert [each["trials"] for each in failures(workspace)] == told
+    assert [each["first_error"] for each in failures(workspace)] == [
+        f"trial_{number}: ValueError: {number}" for number in (1, 3, 5)
+    ]
 
 
 def test_a_phase_that_is_stopped_says_before_its_end_what_had_failed(workspace, monkeypatch):
@@ -54,3 +58,18 @@ def test_a_phase_that_is_stopped_says_before_its_end_what_had_failed(workspace, 
         raise KeyboardInterrupt
     assert [event["event"] for event in log_of(workspace)] == ["started", "trials failed", "stopped"]
     assert failures(workspace)[0]["trials"] == ["trial_1", "trial_3"]
+
+
+def test_what_failed_just_before_a_kill_is_logged_when_the_run_goes_on(workspace, monkeypatch):
+    monkeypatch.setattr(journal, "HEARTBEAT_SECONDS", math.inf)
+    documents = {
+        f"trial_{number}": {"status": "failed", "error": f"ValueError: {number}"} for number in range(3)
+    }
+    book = Journal(workspace)
+    with book.during("phase_1"):
+        book.recall({"trial_0": documents["trial_0"]})
+    again = Journal(workspace)
+    with again.during("phase_1"):
+        again.recall(documents)
+    assert [each["trials"] for each in failures(workspace)] == [["trial_0"], ["trial_1", "trial_2"]]
+    assert failures(workspace)[1]["first_error"] == "trial_1: ValueError: 1"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.stopping import Killed, killing
 from workspace_kit import storage
-from workspace_kit.errors import NewerFormat, SchemaMismatch
+from workspace_kit.errors import NewerFormat, SchemaMismatch, StorageError
 from workspace_kit.layout import names
 from workspace_kit.layout.chain import FORMAT, read_chain, sealed
 from workspace_kit.layout.checkpoint import set_aside, withdraw, write_checkpoint
@@ -276,3 +276,17 @@ def test_a_log_of_nonsense_neither_forges_nor_loses_a_checkpoint(workspace):
     ]
     (workspace.path / "metadata" / "execution_log.json").write_text(json.dumps(nonsense))
     assert read_chain(workspace).faults == {}
+
+
+@pytest.mark.parametrize("link", ["", "1", "1/performance"])
+def test_nothing_is_set_aside_through_a_link(workspace, tmp_path, link):
+    path = write(workspace, "performance/trial_0.json")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    aside = workspace.path / "checkpoints" / "set_aside" / link
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    aside.symlink_to(outside)
+    with pytest.raises(StorageError, match="a symbolic link"):
+        set_aside(workspace, path, seq=1)
+    assert path.exists()
+    assert not list(outside.iterdir())

@@ -324,3 +324,13 @@ def test_documents_of_another_program_are_read_whatever_their_spacing(workspace:
     tables = rows_of(workspace)
     assert tables["faults"].height == 0
     assert tables["metrics"]["value"].to_list() == [0.1] * 3
+
+
+def test_where_no_configuration_can_ever_be_opened_signals_are_read_all_the_same(
+    workspace: Workspace,
+) -> None:
+    put(workspace, "signals/trial_0.jsonl", SIGNAL)
+    (workspace.path / "metadata").rmdir()
+    (workspace.path / "metadata").write_bytes(b"")
+    assert zone_of(workspace.path) == UTC
+    assert rows_of(workspace)["signals"].height == 1

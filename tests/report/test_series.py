@@ -122,6 +122,11 @@ def test_the_worst_falls_are_told_from_peak_to_recovery():
 def test_a_fall_lasts_as_many_days_as_the_calendar_has_between_its_peak_and_its_end():
     (fall,) = worst_drawdowns(series([0.1, -0.2, 0.1, 0.3], every="7d"), most=1).iter_rows(named=True)
     assert (fall["bars"], fall["days"]) == (3, 21)
+    late, early = dt.timedelta(hours=21), dt.timedelta(hours=20)
+    weekly = series([0.1, -0.2, 0.1, 0.3], every="7d")
+    closes = [each + (early if each.day > 10 else late) for each in weekly["timestamp"]]
+    (fall,) = worst_drawdowns(weekly.with_columns(timestamp=pl.Series(closes)), most=1).iter_rows(named=True)
+    assert fall["days"] == 21
 
 
 @given(RETURNS)

@@ -114,9 +114,8 @@ class Journal:
     def _failures(self) -> None:
         """Log which trials have failed since it was last said: each event writes the whole log anew."""
         if self.untold:
-            self._tell(
-                FAILURES, {"trials": list(self.untold), "first_error": next(iter(self.untold.values()))}
-            )
+            first, error = next(iter(self.untold.items()))
+            self._tell(FAILURES, {"trials": list(self.untold), "first_error": f"{first}: {error}"})
             self.untold = {}
 
     def _state(self, state: str) -> None:
