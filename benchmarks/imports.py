@@ -15,7 +15,8 @@ COMMANDS = {
     IMPORT: ("-c", "import workspace_kit"),
     HELP: (
         "-c",
-        "import sys; sys.argv = ['workspace-kit', '--help']; from workspace_kit.cli import program; program()",
+        "import sys; sys.argv = ['workspace-kit', '--help'];"
+        "from workspace_kit.cli import program; program()",
     ),
     BARE: ("-c", "pass"),
 }
