@@ -15,8 +15,7 @@ COMMANDS = {
     IMPORT: ("-c", "import workspace_kit"),
     HELP: (
         "-c",
-        "import sys; sys.argv = ['workspace-kit', '--help'];"
-        "from workspace_kit.cli import program; program()",
+        "import sys; sys.argv = ['workspace-kit', '--help'];from workspace_kit.cli import program; program()",
     ),
     BARE: ("-c", "pass"),
 }
